@@ -1,0 +1,3 @@
+"""Route table of the web process."""
+
+urlpatterns: list = []
