@@ -9,7 +9,9 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_until(predicate: Callable[[], T], timeout: float, describe: str | Callable[[], str], interval: float = 0.02) -> T:
+def wait_until(
+    predicate: Callable[[], T], timeout: float, describe: str | Callable[[], str], interval: float = 0.02
+) -> T:
     """Poll ``predicate`` until it is truthy and return its value.
 
     Raises:
