@@ -1,0 +1,166 @@
+"""One run of a task: the record is the queue entry."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from scheduler.models.definition import DefinitionVersion, TaskDefinition
+from scheduler.states import FACES, Status
+
+
+class TaskRecord(models.Model):
+    """A run. ``status`` and everything of the claim is written by ``scheduler.transitions`` alone.
+
+    ``rank`` orders the ready runs of a queue (lower first); ``wake_seq`` counts wakes, so that one which arrives
+    while the run is being suspended is not lost; ``token`` fences the writer.
+    """
+
+    record_id = models.CharField(_("record id"), max_length=128, unique=True)
+    definition = models.ForeignKey(TaskDefinition, on_delete=models.PROTECT, related_name="records")
+    version = models.ForeignKey(DefinitionVersion, on_delete=models.PROTECT, related_name="+")
+    label = models.CharField(_("definition"), max_length=190)
+
+    status = models.CharField(_("status"), max_length=16, choices=Status.choices, default=Status.READY)
+    queue = models.CharField(_("queue"), max_length=64, default="default")
+    priority = models.IntegerField(_("priority"), default=1)
+    rank = models.BigIntegerField(default=0)
+    due_at = models.DateTimeField(_("due"), null=True)
+    wake_seq = models.PositiveIntegerField(default=0)
+    cancel_requested = models.BooleanField(default=False)
+    pause_requested = models.BooleanField(default=False)
+    request_reason = models.CharField(max_length=200, blank=True, default="")
+    request_actor = models.CharField(max_length=150, blank=True, default="")
+
+    boot_id = models.CharField(_("cluster"), max_length=32, blank=True, default="")
+    worker = models.CharField(_("worker"), max_length=48, blank=True, default="")
+    token = models.CharField(max_length=32, blank=True, default="")
+    lease_until = models.DateTimeField(null=True)
+    claimed_at = models.DateTimeField(null=True)
+
+    attempt = models.PositiveIntegerField(_("attempt"), default=1)
+    recoveries = models.PositiveIntegerField(_("recoveries"), default=0)
+    slices = models.PositiveIntegerField(default=0)
+
+    created_at = models.DateTimeField(_("created"))
+    ready_at = models.DateTimeField(null=True)
+    first_block_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(_("ended"), null=True)
+    ended_reason = models.CharField(_("ended reason"), max_length=1000, blank=True, default="")
+    failed_block = models.CharField(_("failed block"), max_length=190, blank=True, default="")
+
+    inputs = models.TextField(default="{}")
+    variables = models.TextField(default="{}")
+    agv_id = models.CharField(_("robot"), max_length=190, blank=True, default="")
+    out_order_no = models.CharField(_("out-order number"), max_length=128, null=True, unique=True)  # noqa: DJ001
+    state_description = models.CharField(_("state text"), max_length=500, blank=True, default="")
+    parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="children")
+    root_record_id = models.CharField(max_length=128, blank=True, default="")
+    periodic = models.BooleanField(default=False)
+    created_by = models.CharField(_("created by"), max_length=150, blank=True, default="")
+
+    class Meta:
+        verbose_name = _("task record")
+        verbose_name_plural = _("task records")
+        indexes = (
+            models.Index(fields=("status", "queue", "rank"), name="record_claim"),
+            models.Index(fields=("status", "due_at"), name="record_due"),
+            models.Index(fields=("status", "lease_until"), name="record_lease"),
+            models.Index(fields=("status", "claimed_at"), name="record_claimed"),
+            models.Index(fields=("label", "id"), name="record_label"),
+            models.Index(fields=("status", "id"), name="record_status"),
+            models.Index(fields=("agv_id", "id"), name="record_robot"),
+            models.Index(fields=("created_at",), name="record_created"),
+            models.Index(fields=("ended_at",), name="record_ended"),
+        )
+        permissions = (
+            ("operate_taskrecord", "Can cancel, pause, resume, retry and prioritise runs"),
+            ("decide_taskrecord", "Can continue, skip and restart runs"),
+            ("bulk_taskrecord", "Can act on all runs that match"),
+        )
+
+    def __str__(self) -> str:
+        return self.record_id
+
+    @property
+    def code(self) -> int:
+        """The number of the documents for this status."""
+        return FACES[Status(self.status)].code
+
+
+class RunState(models.Model):
+    """The state of a run that has not ended: tagged JSON text, bounded by the context limit. Gone with its end."""
+
+    record = models.OneToOneField(TaskRecord, on_delete=models.CASCADE, primary_key=True, related_name="state")
+    text = models.TextField()
+    updated_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"state of {self.record_id}"
+
+
+class BlockRecord(models.Model):
+    """One block execution. Written in bulk with the checkpoint (columns as in ``execution.outcome.BlockRow``)."""
+
+    record = models.ForeignKey(TaskRecord, on_delete=models.CASCADE, related_name="block_records", db_index=False)
+    attempt = models.PositiveIntegerField(default=1)
+    seq = models.PositiveIntegerField()
+    name = models.CharField(_("block"), max_length=190)
+    block_type = models.CharField(_("type"), max_length=64)
+    path = models.CharField(max_length=1000)
+    iteration = models.CharField(max_length=190, blank=True, default="")
+    code = models.PositiveSmallIntegerField()
+    started_ms = models.BigIntegerField()
+    ended_ms = models.BigIntegerField(null=True)
+    params = models.TextField(default="")
+    outputs = models.TextField(default="")
+    reason = models.CharField(max_length=1000, blank=True, default="")
+
+    class Meta:
+        verbose_name = _("block record")
+        verbose_name_plural = _("block records")
+        constraints = (models.UniqueConstraint(fields=("record", "attempt", "seq"), name="one_block_execution"),)
+
+    def __str__(self) -> str:
+        return f"{self.record_id} {self.name} #{self.seq}"
+
+
+class LogLine(models.Model):
+    """One line of the task log: code and arguments, rendered on reading."""
+
+    record = models.ForeignKey(TaskRecord, on_delete=models.CASCADE, related_name="log_lines", db_index=False)
+    at_ms = models.BigIntegerField()
+    level = models.PositiveSmallIntegerField()
+    block = models.CharField(max_length=190, blank=True, default="")
+    code = models.CharField(max_length=64)
+    args = models.TextField(default="{}")
+
+    class Meta:
+        verbose_name = _("log line")
+        verbose_name_plural = _("log lines")
+        indexes = (models.Index(fields=("record", "id"), name="log_record"),)
+
+    def __str__(self) -> str:
+        return f"{self.record_id} {self.code}"
+
+
+class Wait(models.Model):
+    """One waiting branch of a suspended run: what it waits for, in words and as the key that wakes it."""
+
+    record = models.ForeignKey(TaskRecord, on_delete=models.CASCADE, related_name="waits")
+    branch = models.CharField(max_length=190)
+    block = models.CharField(max_length=190)
+    key = models.CharField(max_length=190, db_index=True)
+    code = models.CharField(max_length=32)
+    args = models.JSONField(default=dict)
+    since_ms = models.BigIntegerField()
+    due_ms = models.BigIntegerField(null=True)
+    deadline_ms = models.BigIntegerField(null=True)
+
+    class Meta:
+        verbose_name = _("wait")
+        verbose_name_plural = _("waits")
+        indexes = (models.Index(fields=("code", "since_ms"), name="wait_code"),)
+
+    def __str__(self) -> str:
+        return f"{self.record_id} {self.key}"
