@@ -1,0 +1,336 @@
+"""The ``.task`` file: bytes in, checked definition objects out. No database here.
+
+Recognised: a JSON array of definitions, one definition object, a bare ``detail`` object (its label is the file's name), a zip
+of such files (root or one folder deep), and the dialects other back ends write: a flat object without ``detail``, branches under
+``submodules``, parameter lists that are only names. A tree that would come out empty is refused, never imported silently.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from execution.errors import Problem
+
+#: Largest file, and largest sum of what a zip holds.
+SIZE_LIMIT = 16 * 1024 * 1024
+#: Most definitions a file may hold.
+COUNT_LIMIT = 2000
+
+_DETAIL_KEYS = ("inputParams", "outputParams", "rootBlock")
+_KNOWN = {
+    "id", "label", "detail", "version", "status", "ifEnable", "periodicTask", "period", "delay", "releaseSites",
+    "templateName", "remark", "windcategoryId",
+}  # fmt: skip
+
+
+class TaskFileError(Exception):
+    """A file that cannot be imported. ``problems`` holds every fault found, each with its path and remedy."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+@dataclass(slots=True)
+class Candidate:
+    """One definition of a file, checked in form (not yet compiled)."""
+
+    label: str
+    detail: dict[str, Any]
+    path: str
+    definition_id: str = ""
+    version: int | None = None
+    periodic: bool = False
+    periodic_enabled: bool = False
+    period_ms: int = 3000
+    delay_ms: int = 1000
+    release_sites: bool = False
+    template_name: str = "userTemplate"
+    category_id: int = 0
+    remark: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def read(name: str, data: bytes) -> list[Candidate]:
+    """Return the definitions of a file.
+
+    Raises:
+        TaskFileError: with all faults of form; labels that occur twice are one of them.
+    """
+    if len(data) > SIZE_LIMIT:
+        raise TaskFileError([_too_large(name, len(data))])
+    candidates: list[Candidate] = []
+    problems: list[Problem] = []
+    for member, text in _members(name, data, problems):
+        _read_text(member, text, candidates, problems)
+    if not candidates and not problems:
+        problems.append(
+            Problem(name, "empty_file", "The file holds no task definition.", "Export definitions, or check the file.")
+        )
+    problems.extend(_twice(candidates, "label", "WIND_LABEL_ERROR"))
+    problems.extend(_twice([c for c in candidates if c.definition_id], "definition_id", "duplicate_id"))
+    if problems:
+        raise TaskFileError(problems)
+    return candidates
+
+
+def _too_large(name: str, size: int) -> Problem:
+    return Problem(
+        name,
+        "file_too_large",
+        f"The file has {size / 1e6:.1f} MB; the limit is {SIZE_LIMIT // (1024 * 1024)} MiB.",
+        "Split it into several files.",
+    )
+
+
+def _members(name: str, data: bytes, problems: list[Problem]) -> Iterator[tuple[str, bytes]]:
+    """Yield (name, content) of the file itself, or of every ``.task`` in a zip."""
+    if not data.startswith(b"PK\x03\x04"):
+        yield name, data
+        return
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = [e for e in archive.infolist() if e.filename.endswith(".task") and e.filename.count("/") <= 1]
+            if sum(entry.file_size for entry in entries) > SIZE_LIMIT:
+                problems.append(_too_large(name, sum(entry.file_size for entry in entries)))
+                return
+            if not entries:
+                problems.append(
+                    Problem(name, "empty_file", "The zip holds no .task file in its root or one folder deep.", "")
+                )
+            for entry in entries:
+                with archive.open(entry) as member:
+                    # The size in the directory may lie: read at most the limit.
+                    content = member.read(SIZE_LIMIT + 1)
+                if len(content) > SIZE_LIMIT:
+                    problems.append(_too_large(f"{name} › {entry.filename}", len(content)))
+                else:
+                    yield f"{name} › {entry.filename}", content
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        problems.append(Problem(name, "broken_zip", f"The zip cannot be read: {error}.", "Export it again."))
+
+
+def _read_text(name: str, data: bytes, candidates: list[Candidate], problems: list[Problem]) -> None:
+    document = _json(name, data, problems)
+    if document is _BROKEN:
+        return
+    items = document if isinstance(document, list) else [document]
+    if len(items) > COUNT_LIMIT:
+        problems.append(Problem(name, "too_many", f"{len(items)} definitions; the limit is {COUNT_LIMIT} a file.", ""))
+        return
+    for number, item in enumerate(items, start=1):
+        path = name if len(items) == 1 and not isinstance(document, list) else f"{name} › {number}"
+        if not isinstance(item, dict):
+            problems.append(Problem(path, "not_an_object", f"A definition is an object, not {_kind(item)}.", ""))
+            continue
+        candidate = _candidate(item, path, _stem(name), problems)
+        if candidate is not None:
+            candidates.append(candidate)
+
+
+_BROKEN = object()
+
+
+def _json(name: str, data: bytes, problems: list[Problem]) -> Any:
+    def refuse_constant(text: str) -> None:
+        raise ValueError(f"{text} is no JSON number")
+
+    try:
+        return json.loads(data.decode("utf-8-sig"), parse_constant=refuse_constant)
+    except UnicodeDecodeError as error:
+        message = f"The file is not UTF-8 (byte {error.start})."
+        problems.append(Problem(name, "not_utf8", message, "Save it as UTF-8."))
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        problems.append(
+            Problem(name, "broken_json", f"The JSON is broken at {where}: {error.msg}.", "Export the file again.")
+        )
+    except RecursionError:
+        problems.append(
+            Problem(name, "too_deep", "The JSON is nested too deeply to be read.", "Use sub-tasks instead of nesting.")
+        )
+    except ValueError as error:
+        problems.append(Problem(name, "broken_json", f"The JSON is broken: {error}.", "Export the file again."))
+    return _BROKEN
+
+
+def _candidate(item: dict[str, Any], path: str, stem: str, problems: list[Problem]) -> Candidate | None:
+    before = len(problems)
+    label = item.get("label")
+    bare = label is None and "detail" not in item and "rootBlock" in item
+    if bare:
+        label = stem
+    if not isinstance(label, str) or not label.strip():
+        problems.append(Problem(f"{path} › label", "no_label", "The definition has no label.", "Give it a name."))
+        label = ""
+    elif len(label) > 190:
+        problems.append(Problem(f"{path} › label", "long_label", "The label is longer than 190 characters.", ""))
+    path = f"{path} “{label.strip()[:60]}”" if label else path
+    detail = _detail(item, path, problems)
+    reader = _Fields(item, path, problems)
+    candidate = Candidate(
+        label=label.strip(),
+        detail=detail or {},
+        path=path,
+        definition_id=reader.text("id", "", 64),
+        version=reader.number("version", None),
+        periodic=reader.flag("periodicTask"),
+        periodic_enabled=reader.flag("ifEnable"),
+        period_ms=reader.number("period", 3000) or 3000,
+        delay_ms=reader.number("delay", 1000) or 0,
+        release_sites=reader.flag("releaseSites"),
+        template_name=reader.text("templateName", "userTemplate", 190),
+        category_id=reader.number("windcategoryId", 0) or 0,
+        remark=reader.text("remark", "", 10_000),
+        extra={k: v for k, v in item.items() if k not in _KNOWN and k not in _DETAIL_KEYS},
+    )
+    return candidate if len(problems) == before else None
+
+
+def _detail(item: dict[str, Any], path: str, problems: list[Problem]) -> dict[str, Any] | None:
+    """Find the logic of a definition, whatever the dialect, and bring it to the one form."""
+    raw = item.get("detail")
+    if isinstance(raw, str):
+        raw = _json(f"{path} › detail", raw.encode(), problems)
+        if raw is _BROKEN:
+            return None
+    elif raw is None:
+        raw = {key: item[key] for key in _DETAIL_KEYS if key in item}
+    if not isinstance(raw, dict) or not isinstance(raw.get("rootBlock"), dict):
+        problems.append(
+            Problem(
+                f"{path} › detail",
+                "no_tree",
+                "The definition has no rootBlock: it would be an empty task.",
+                "Import the file that the task editor exports.",
+            )
+        )
+        return None
+    detail = dict(raw)
+    detail["inputParams"] = _parameters(raw.get("inputParams"), f"{path} › inputParams", problems)
+    detail["outputParams"] = raw.get("outputParams") or []
+    detail["rootBlock"] = _one_dialect(raw["rootBlock"])
+    return detail
+
+
+def _parameters(raw: Any, path: str, problems: list[Problem]) -> list[dict[str, Any]]:
+    """Input parameters as objects; one dialect lists only their names."""
+    if raw is None:
+        return []
+    if not isinstance(raw, list):
+        problems.append(Problem(path, "bad_inputs", f"inputParams is a list, not {_kind(raw)}.", ""))
+        return []
+    found: list[dict[str, Any]] = []
+    for number, entry in enumerate(raw):
+        if isinstance(entry, str):
+            entry = {"name": entry, "type": "String", "label": entry, "required": False, "defaultValue": ""}
+        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str) or not entry["name"]:
+            problems.append(Problem(f"{path} › {number + 1}", "bad_inputs", "An input parameter needs a name.", ""))
+        else:
+            found.append(entry)
+    return found
+
+
+def _one_dialect(root: dict[str, Any]) -> dict[str, Any]:
+    """Return the tree with ``submodules`` renamed to ``default`` and null fields left out, without recursion."""
+    top: dict[str, Any] = {}
+    stack: list[tuple[Any, dict[str, Any] | list[Any], Any]] = [(root, top, "root")]
+    while stack:
+        value, holder, key = stack.pop()
+        if isinstance(value, dict) and ("blockType" in value or "children" in value):
+            block = {k: v for k, v in value.items() if v is not None and k not in ("children", "submodules")}
+            children = value.get("children")
+            if children is None and "submodules" in value:
+                children = {"default": value["submodules"]}
+            if isinstance(children, dict):
+                branches: dict[str, Any] = {}
+                for branch, blocks in children.items():
+                    branch = "default" if branch == "submodules" else branch
+                    if isinstance(blocks, list):
+                        branches[branch] = [None] * len(blocks)
+                        stack.extend((child, branches[branch], index) for index, child in enumerate(blocks))
+                    elif blocks is not None:
+                        branches[branch] = blocks
+                block["children"] = branches
+            elif children is not None:
+                block["children"] = children
+            value = block
+        holder[key] = value
+    return top["root"]
+
+
+class _Fields:
+    """Typed reading of the optional fields of a definition; collects what is wrong."""
+
+    def __init__(self, item: dict[str, Any], path: str, problems: list[Problem]) -> None:
+        self.item = item
+        self.path = path
+        self.problems = problems
+
+    def _wrong(self, name: str, wanted: str, value: Any) -> None:
+        self.problems.append(
+            Problem(f"{self.path} › {name}", "bad_field", f"{name} is {wanted}, not {_kind(value)}.", "")
+        )
+
+    def text(self, name: str, default: str, limit: int) -> str:
+        value = self.item.get(name)
+        if value is None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            self._wrong(name, "a text", value)
+            return default
+        if len(str(value)) > limit:
+            self.problems.append(
+                Problem(f"{self.path} › {name}", "bad_field", f"{name} is longer than {limit} characters.", "")
+            )
+        return str(value)
+
+    def number(self, name: str, default: int | None) -> int | None:
+        value = self.item.get(name)
+        if value is None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**53:
+            self._wrong(name, "a whole number that is not negative", value)
+            return default
+        return value
+
+    def flag(self, name: str) -> bool:
+        value = self.item.get(name)
+        if value in (None, 0, 1):
+            return bool(value)
+        self._wrong(name, "true, false, 1 or 0", value)
+        return False
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "an object", list: "a list", str: "a text", bool: "true/false", type(None): "null"}
+    shown = names.get(type(value), "a number")
+    return f"{shown} ({str(value)[:40]!r})" if isinstance(value, str | int | float) else shown
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(name.split("›")[-1].strip()).stem
+
+
+def _twice(candidates: list[Candidate], attribute: str, code: str) -> list[Problem]:
+    seen: dict[str, str] = {}
+    problems = []
+    for candidate in candidates:
+        key = getattr(candidate, attribute)
+        if key in seen:
+            problems.append(
+                Problem(
+                    candidate.path,
+                    code,
+                    f"The {attribute.replace('_', ' ')} “{key}” occurs twice in this file (also {seen[key]}).",
+                    "Each definition needs its own.",
+                )
+            )
+        seen[key] = candidate.path
+    return problems
