@@ -1,11 +1,23 @@
-"""Test settings: SQLite by default, MariaDB with ``VWED_TEST_DB=mysql``."""
+"""Test settings: SQLite by default, MariaDB with ``VWED_TEST_DB=mysql``. No variable of the developer leaks in."""
 
 from __future__ import annotations
 
 import os
+import re
+from pathlib import Path
 
-from vwed.settings import *  # noqa: F403
-from vwed.settings import DATABASES, VAR_DIR
+_ROOT = Path(__file__).resolve().parent.parent
+_EXAMPLE = _ROOT / ".env.example"
+
+# Every variable that configures an installation is documented in .env.example; none of them may reach the tests.
+for _line in _EXAMPLE.read_text().splitlines() if _EXAMPLE.is_file() else ():
+    if _match := re.match(r"#?\s*([A-Z][A-Z0-9_]+)=", _line):
+        os.environ.pop(_match[1], None)
+os.environ["VWED_ENV_FILE"] = os.devnull
+os.environ["SECRET_KEY"] = "only-for-tests-" + "x" * 40
+
+from vwed.settings import *  # noqa: E402, F403
+from vwed.settings import DATABASES, VAR_DIR  # noqa: E402
 
 _suffix = os.environ.get("VWED_TEST_SUFFIX", "")
 

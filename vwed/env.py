@@ -12,7 +12,10 @@ env = environ.Env()
 
 
 def load_env_file() -> None:
-    """Read ``.env`` in the project root, if there is one; real environment variables win."""
-    path = ROOT / ".env"
+    """Read ``.env`` in the project root (or the file ``VWED_ENV_FILE`` names), if there is one.
+
+    Real environment variables win.
+    """
+    path = Path(env.str("VWED_ENV_FILE", default=str(ROOT / ".env")))
     if path.is_file():
         env.read_env(str(path))

@@ -1,0 +1,155 @@
+"""What a test must not leave behind: threads, processes, sockets, connections, contexts, handlers.
+
+``Leaks`` remembers what there was before a test and names what is there in addition afterwards. Clean-up that is
+already under way gets a moment to finish; nothing is cleaned up on the test's behalf.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import os
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+
+from tests.support.waiting import wait_until
+
+#: Seconds for a thread or a process that is ending already.
+GRACE_S = 3.0
+#: Threads that live as long as the process, by design of the library that owns them.
+_PERMANENT_THREADS = ("pytest_timeout", "asyncio_", "ThreadPoolExecutor-", "tmp_hypothesis")
+_LOGGERS = ("", "vwed", "scheduler", "execution", "storage", "django", "django-q")
+
+
+class OpenConnections:
+    """Every Django connection of this process that was ever opened, as long as it lives."""
+
+    def __init__(self) -> None:
+        self._seen: weakref.WeakSet[BaseDatabaseWrapper] = weakref.WeakSet()
+        connection_created.connect(self._remember)
+
+    def _remember(self, connection: BaseDatabaseWrapper, **_: object) -> None:
+        self._seen.add(connection)
+
+    def foreign(self) -> list[BaseDatabaseWrapper]:
+        """Those that are open and are not the main thread's own."""
+        own = {id(connections[alias]) for alias in connections}
+        return [each for each in list(self._seen) if each.connection is not None and id(each) not in own]
+
+
+class Leaks:
+    """A picture of the process before a test, and the difference afterwards."""
+
+    def __init__(self, opened: OpenConnections) -> None:
+        self._opened = opened
+        self._threads = set(threading.enumerate())
+        self._children = _children()
+        self._handlers = _handlers()
+        self._sockets = _sockets()
+
+    def found(self) -> list[str]:
+        """Sentences about what was left behind, empty when nothing was."""
+        left = self._within_grace(self._processes_and_threads)
+        left += self._within_grace(self._connections_and_sockets)
+        left += [f"a log handler was left on {name!r}: {handler}" for name, handler in _handlers() - self._handlers]
+        left += live_contexts()
+        return left
+
+    def _within_grace(self, probe: Callable[[], list[str]]) -> list[str]:
+        left = probe()
+        if left:
+            gc.collect()
+            with contextlib.suppress(AssertionError):
+                wait_until(lambda: not probe(), GRACE_S, "an end that is under way")
+            left = probe()
+        return left
+
+    def _processes_and_threads(self) -> list[str]:
+        threads = [
+            thread
+            for thread in threading.enumerate()
+            if thread not in self._threads and thread.is_alive() and not thread.name.startswith(_PERMANENT_THREADS)
+        ]
+        left = [f"the thread {thread.name!r} still runs" for thread in threads]
+        return left + [f"the child process {pid} still exists: {_command(pid)}" for pid in _children() - self._children]
+
+    def _connections_and_sockets(self) -> list[str]:
+        left = [f"a database connection of another thread is open: {each.alias}" for each in self._opened.foreign()]
+        new = _sockets() - self._sockets
+        allowed = sum(1 for alias in connections if connections[alias].connection is not None)
+        if len(new) > allowed:
+            left.append(f"{len(new)} sockets are open that were not open before ({allowed} may be: the database's)")
+        return left
+
+
+def live_contexts() -> list[str]:
+    """Contexts of runs that are alive although no run is under way (nothing, until the engine is loaded)."""
+    module = sys.modules.get("execution.context")
+    register = getattr(module, "live_contexts", None)
+    if register is None:
+        return []
+    alive = list(register())
+    if alive:
+        gc.collect()
+        alive = list(register())
+    return [f"{len(alive)} task contexts are alive after the test"] if alive else []
+
+
+def _children() -> set[int]:
+    found: set[int] = set()
+    for task in _tasks():
+        try:
+            found.update(int(pid) for pid in (task / "children").read_text().split())
+        except OSError:  # the thread has just ended
+            continue
+    return found
+
+
+def _tasks() -> Iterable[Path]:
+    return Path("/proc/self/task").iterdir()
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()[:200]
+    except OSError:
+        return "already gone"
+
+
+def _sockets() -> set[str]:
+    found = set()
+    for entry in os.scandir("/proc/self/fd"):
+        try:
+            target = os.readlink(entry.path)
+        except OSError:
+            continue
+        if target.startswith("socket:"):
+            found.add(target)
+    return found
+
+
+def _handlers() -> set[tuple[str, str]]:
+    return {(name, repr(type(handler))) for name in _LOGGERS for handler in logging.getLogger(name or None).handlers}
+
+
+def orphans_of(marker: str) -> dict[int, str]:
+    """Processes anywhere that inherited the environment text ``marker`` (``NAME=value``), this process excepted."""
+    wanted = marker.encode()
+    found: dict[int, str] = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            if wanted in (entry / "environ").read_bytes().split(b"\0"):
+                found[int(entry.name)] = _command(int(entry.name))
+        except OSError:
+            continue
+    return found

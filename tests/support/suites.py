@@ -1,0 +1,95 @@
+"""``make test``: every test on SQLite, then those that touch the database again on MariaDB; one summary at the end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from xml.etree import ElementTree
+
+from tests.support.services import running_services
+
+ROOT = Path(__file__).resolve().parents[2]
+#: exit codes of pytest that are not a failure: all passed, nothing collected
+_FINE = {0, 5}
+
+
+class Result:
+    """What a pytest run left in its JUnit file."""
+
+    def __init__(self, name: str, path: Path, code: int) -> None:
+        self.name = name
+        self.code = code
+        self.counts: Counter[str] = Counter()
+        self.problems: list[str] = []
+        if not path.is_file():
+            self.counts["error"] += 1
+            self.problems.append(f"ERROR {name}: pytest ended with code {code} and left no report")
+            return
+        for case in ElementTree.parse(path).getroot().iter("testcase"):
+            self._add(case)
+        if code not in _FINE and not self.problems:
+            self.counts["error"] += 1
+            self.problems.append(f"ERROR {name}: pytest ended with code {code}")
+
+    def _add(self, case: ElementTree.Element) -> None:
+        test = f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name')} [{self.name}]"
+        children = {child.tag: child for child in case}
+        for tag, word in (("error", "error"), ("failure", "failed"), ("skipped", "skipped")):
+            if tag in children:
+                self.counts[word] += 1
+                message = (children[tag].get("message") or "").splitlines()[:1]
+                self.problems.append(f"{word.upper()} {test} - {' '.join(message)[:160]}")
+                return
+        self.counts["passed"] += 1
+
+
+def run_suite(name: str, arguments: list[str], environment: dict[str, str], directory: Path) -> Result:
+    """Run pytest with ``environment`` added and read what it reports."""
+    report = directory / f"{name}.xml"
+    print(f"\n===== Tests on {name} =====", flush=True)  # noqa: T201
+    command = [sys.executable, "-m", "pytest", "-q", "--no-summary", f"--junitxml={report}", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False)
+    return Result(name, report, done.returncode)
+
+
+def summary(results: list[Result], seconds: float) -> str:
+    """Problems by name, then one line in pytest's own words."""
+    lines = [problem for result in results for problem in result.problems]
+    counts = sum((result.counts for result in results), Counter[str]())
+    words = [f"{counts[word]} {word}" for word in ("failed", "passed", "skipped", "error") if counts[word]]
+    minutes, rest = divmod(int(seconds), 60)
+    text = f" {', '.join(words) or 'no tests ran'} in {seconds:.2f}s ({minutes // 60}:{minutes % 60:02d}:{rest:02d}) "
+    return "\n".join(["", *lines, text.center(100, "=")])
+
+
+def main(arguments: list[str]) -> int:
+    """Run both suites; 0 only when nothing failed."""
+    started = time.monotonic()
+    # Not under the checkout: unix sockets have short path limits.
+    directory = Path(tempfile.mkdtemp(prefix="vwed-test-"))
+    try:
+        with running_services(directory) as found:
+            results = [
+                run_suite("SQLite", ["-m", "not mysql", *arguments], {**found, "VWED_TEST_DB": "sqlite"}, directory)
+            ]
+            if "VWED_TEST_MYSQL_URL" in {**os.environ, **found}:
+                results.append(run_suite("MariaDB", arguments, {**found, "VWED_TEST_DB": "mysql"}, directory))
+            else:
+                print("MariaDB: not available, the second suite was not run")  # noqa: T201
+                if os.environ.get("CI"):
+                    results[0].counts["error"] += 1
+                    results[0].problems.append("ERROR MariaDB is not available (package mariadb-server)")
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    print(summary(results, time.monotonic() - started))  # noqa: T201
+    return int(any(result.counts["failed"] or result.counts["error"] for result in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
