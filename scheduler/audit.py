@@ -1,4 +1,4 @@
-"""The audit log: one entry per operator command and object, refused ones too. Never edited, pruned by retention only."""
+"""The audit log: one entry per operator command and object, refused ones too. Pruned by retention only."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def record(
 ) -> None:
     """Write one entry in the caller's transaction.
 
-    ``origin`` is where the command came from: ``page``, ``command``, ``api`` or ``service``; ``before`` and ``after`` hold only
-    what changed.
+    ``origin`` is where the command came from: ``page``, ``command``, ``api`` or ``service``; ``before`` and ``after``
+    hold only what changed.
     """
     AuditEntry.objects.create(
         at=clock.now(),

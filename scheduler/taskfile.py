@@ -1,8 +1,9 @@
 """The ``.task`` file: bytes in, checked definition objects out. No database here.
 
-Recognised: a JSON array of definitions, one definition object, a bare ``detail`` object (its label is the file's name), a zip
-of such files (root or one folder deep), and the dialects other back ends write: a flat object without ``detail``, branches under
-``submodules``, parameter lists that are only names. A tree that would come out empty is refused, never imported silently.
+Recognised: a JSON array of definitions, one definition object, a bare ``detail`` object (its label is the file's
+name), a zip of such files (root or one folder deep), and the dialects other back ends write: a flat object without
+``detail``, branches under ``submodules``, parameter lists that are only names. A tree that would come out empty is
+refused, never imported silently.
 """
 
 from __future__ import annotations
