@@ -1,0 +1,8 @@
+"""Rows of the storage package."""
+
+from storage.models.area import Area
+from storage.models.event import LocationEvent
+from storage.models.location import Location, LocationAttribute
+from storage.models.request import StorageRequest
+
+__all__ = ["Area", "Location", "LocationAttribute", "LocationEvent", "StorageRequest"]

@@ -1,0 +1,22 @@
+"""A part of the warehouse, as it is drawn on the map."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import Now
+
+from storage.models.fields import ExactCharField
+
+
+class Area(models.Model):
+    """One map area; locations belong to exactly one."""
+
+    name = ExactCharField(max_length=128, unique=True)
+    title = models.CharField(max_length=128, blank=True, default="")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.title or self.name
