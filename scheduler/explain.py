@@ -1,0 +1,116 @@
+"""Why a run does not move: one answer for the console, ``show_task`` and the overview, in codes and arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from scheduler import selectors
+from scheduler.models import TaskRecord, Wait
+from scheduler.sentences import wait_sentence
+from scheduler.states import Status
+
+#: How many hops of "is held by, which waits for" are followed.
+CHAIN_LIMIT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One thing a run waits for. ``chain`` holds record ids from the direct holder on; ``deadlock`` when it closes."""
+
+    block: str
+    code: str
+    args: Mapping[str, Any]
+    since: datetime | None = None
+    deadline: datetime | None = None
+    rank: int | None = None
+    holder: str = ""
+    chain: tuple[str, ...] = ()
+    deadlock: bool = False
+    items: tuple[Mapping[str, Any], ...] = field(default=())
+
+    @property
+    def sentence(self) -> str:
+        """In the active language."""
+        return wait_sentence(self.code, self.args)
+
+    def as_json(self) -> dict[str, Any]:
+        """The ``waits`` entry of the documents."""
+        return {
+            "block": self.block,
+            "code": self.code,
+            "args": dict(self.args),
+            "for": self.sentence,
+            "since": self.since.isoformat() if self.since else None,
+            "deadline": self.deadline.isoformat() if self.deadline else None,
+            "rank": self.rank,
+            "holder": self.holder or None,
+            "chain": list(self.chain),
+        }
+
+
+def explain(record: TaskRecord) -> list[Reason]:
+    """Return the reasons, longest waiting first; empty for a run that runs or has ended. At most 8 queries."""
+    match Status(record.status):
+        case Status.WAITING:
+            return [_from_wait(record, wait) for wait in record.waits.order_by("since_ms", "id")]
+        case Status.PAUSED:
+            args = {"user": record.request_actor, "reason": record.request_reason}
+            return [Reason("", "paused", args)]
+        case Status.INTERRUPTED:
+            return [
+                Reason(record.failed_block, "decision", {"block": record.failed_block, "error": record.ended_reason})
+            ]
+        case Status.SCHEDULED:
+            time = record.due_at.isoformat() if record.due_at else ""
+            return [Reason("", "scheduled", {"time": time}, since=record.created_at)]
+        case Status.READY | Status.CLAIMED:
+            return [_queued(record)]
+        case _:
+            return []
+
+
+def _queued(record: TaskRecord) -> Reason:
+    if record.queue not in selectors.serving_queues():
+        return Reason("", "nobody", {"queue": record.queue}, since=record.ready_at)
+    ahead = TaskRecord.objects.filter(status=Status.READY, queue=record.queue, rank__lt=record.rank).count()
+    busy = selectors.live_processes().filter(role="worker").exclude(current_record="").count()
+    return Reason("", "worker", {"k": ahead, "w": busy}, since=record.ready_at, rank=ahead + 1)
+
+
+def _from_wait(record: TaskRecord, wait: Wait) -> Reason:
+    holder = str(wait.args.get("holder") or "")
+    chain, deadlock = _chain(record, holder)
+    items = wait.args.get("items")
+    return Reason(
+        block=wait.block,
+        code=wait.code,
+        args=wait.args,
+        since=_at(wait.since_ms),
+        deadline=_at(wait.deadline_ms),
+        rank=wait.args.get("rank"),
+        holder=holder,
+        chain=chain,
+        deadlock=deadlock,
+        items=tuple(items[:12]) if isinstance(items, list) else (),
+    )
+
+
+def _chain(record: TaskRecord, holder: str) -> tuple[tuple[str, ...], bool]:
+    """Follow holder → what the holder waits for → its holder; a chain that comes back is a deadlock."""
+    chain: list[str] = []
+    while holder and len(chain) < CHAIN_LIMIT:
+        chain.append(holder)
+        if holder == record.record_id:
+            return tuple(chain), True
+        waits = Wait.objects.filter(record__record_id=holder).order_by("since_ms").values_list("args", flat=True)
+        holder = next((str(args["holder"]) for args in waits[:10] if args.get("holder")), "")
+        if holder in chain:
+            return tuple([*chain, holder]), True
+    return tuple(chain), False
+
+
+def _at(milliseconds: int | None) -> datetime | None:
+    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC) if milliseconds is not None else None

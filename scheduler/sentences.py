@@ -1,0 +1,70 @@
+"""Sentences for codes: what a run waits for and what its log says. Code and arguments are stored; words are made on reading.
+
+An unknown code or a missing argument never breaks a page: the code and its arguments are shown as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+WAITS: Mapping[str, Promise | str] = {
+    "location": _("Needs {criteria}. None of {n} can be taken now."),
+    "lock": _("Location {site} is locked by {holder}."),
+    "unlock": _("Location {site} is locked by {holder}; waits until it is released."),
+    "robot": _("No robot of {group} is free; order {order} queued at the fleet."),
+    "order": _("{robot} executes order {order}: {state}."),
+    "effect": _("Waits for the answer of {target}."),
+    "unknown": _("Unknown whether {effect} happened before the crash."),
+    "time": _("Continues at {time}."),
+    "child": _("Waits for sub-task {id}: {status}."),
+    "condition": _("Checks its condition every {period} ms; last result {value}."),
+    "decision": _("Stopped at {block}: {error}. Continue, skip or cancel?"),
+    "paused": _("Paused by {user}: {reason}."),
+    "nobody": _("No live cluster serves queue {queue}."),
+    "worker": _("Ready; {k} runs go first, {w} workers busy."),
+    "scheduled": _("Starts at {time}."),
+}
+
+LOGS: Mapping[str, Promise | str] = {
+    "print": _("{message}"),
+    "block_failed": _("Block {block} failed: {message}"),
+    "block_caught": _("The failure of {block} was caught: {message}"),
+    "parallel_window": _("{count} branches; at most {limit} at once, the rest follows."),
+    "input_replaced": _("Input {name}: {value} is no {type}; its text form is used."),
+    "already_unlocked": _("Location {site} was not locked; nothing to unlock."),
+    "waits_for_holder": _("Location {site} is locked by {holder}; waits."),
+    "order_failed": _("The fleet reports a failure of order {order}: {reason}"),
+    "order_recovered": _("Order {order} goes on."),
+    "effect_repeated": _("Call {operation} for order {order} was repeated after a crash, with the same id."),
+    "recovered": _("Its worker died; the run goes on from its last checkpoint (recovery {count})."),
+    "cancelled": _("Cancelled by {actor}: {reason}"),
+}
+
+
+class _Lenient(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return f"{{{key}}}"
+
+
+def _render(template: Promise | str | None, code: str, args: Mapping[str, Any]) -> str:
+    if template is None:
+        shown = ", ".join(f"{key}={value}" for key, value in args.items())
+        return f"{code}: {shown}" if shown else code
+    try:
+        return str(template).format_map(_Lenient(args))
+    except (ValueError, IndexError, AttributeError, KeyError):
+        return f"{code}: {args}"
+
+
+def wait_sentence(code: str, args: Mapping[str, Any]) -> str:
+    """The sentence for a wait code, in the active language."""
+    return _render(WAITS.get(code), code, args)
+
+
+def log_sentence(code: str, args: Mapping[str, Any]) -> str:
+    """The sentence for a log code, in the active language."""
+    return _render(LOGS.get(code), code, args)
