@@ -108,7 +108,7 @@ def _chain(record: TaskRecord, holder: str) -> tuple[tuple[str, ...], bool]:
         waits = Wait.objects.filter(record__record_id=holder).order_by("since_ms").values_list("args", flat=True)
         holder = next((str(args["holder"]) for args in waits[:10] if args.get("holder")), "")
         if holder in chain:
-            return tuple([*chain, holder]), True
+            return (*chain, holder), True
     return tuple(chain), False
 
 

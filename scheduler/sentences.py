@@ -1,4 +1,4 @@
-"""Sentences for codes: what a run waits for and what its log says. Code and arguments are stored; words are made on reading.
+"""Sentences for codes: what a run waits for, what its log says. Code and arguments are stored; words come on reading.
 
 An unknown code or a missing argument never breaks a page: the code and its arguments are shown as they are.
 """
