@@ -15,3 +15,7 @@ class Refused(SchedulerError):
         self.code = code
         self.message = message
         self.remedy = remedy
+
+
+class IllegalTransition(SchedulerError):
+    """Code asks for a move that the state machine does not have: a fault of the program, not of the operator."""

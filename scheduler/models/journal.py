@@ -9,7 +9,10 @@ from scheduler.models.record import TaskRecord
 
 
 class JournalEntry(models.Model):
-    """One transition of a run. Exactly one terminal entry per attempt."""
+    """One transition of a run that a person may ask about. Exactly one terminal entry per attempt.
+
+    Claims, starts, suspensions and wakes are not journalled: waits, log and block records show them.
+    """
 
     record = models.ForeignKey(TaskRecord, on_delete=models.CASCADE, related_name="journal", db_index=False)
     at = models.DateTimeField()

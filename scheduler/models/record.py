@@ -12,6 +12,9 @@ from scheduler.states import FACES, Status
 class TaskRecord(models.Model):
     """A run. ``status`` and everything of the claim is written by ``scheduler.transitions`` alone.
 
+    Running and handed-over runs are few (bounded by the workers), so their leases need no index of their own: every
+    index that contains ``status`` is written four times for each run.
+
     ``rank`` orders the ready runs of a queue (lower first); ``wake_seq`` counts wakes, so that one which arrives
     while the run is being suspended is not lost; ``token`` fences the writer.
     """
@@ -28,6 +31,7 @@ class TaskRecord(models.Model):
     due_at = models.DateTimeField(_("due"), null=True)
     wake_seq = models.PositiveIntegerField(default=0)
     cancel_requested = models.BooleanField(default=False)
+    release_requested = models.BooleanField(default=False)
     pause_requested = models.BooleanField(default=False)
     request_reason = models.CharField(max_length=200, blank=True, default="")
     request_actor = models.CharField(max_length=150, blank=True, default="")
@@ -47,6 +51,7 @@ class TaskRecord(models.Model):
     first_block_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(_("ended"), null=True)
     ended_reason = models.CharField(_("ended reason"), max_length=1000, blank=True, default="")
+    error_code = models.CharField(max_length=64, blank=True, default="")
     failed_block = models.CharField(_("failed block"), max_length=190, blank=True, default="")
 
     inputs = models.TextField(default="{}")
@@ -65,8 +70,6 @@ class TaskRecord(models.Model):
         indexes = (
             models.Index(fields=("status", "queue", "rank"), name="record_claim"),
             models.Index(fields=("status", "due_at"), name="record_due"),
-            models.Index(fields=("status", "lease_until"), name="record_lease"),
-            models.Index(fields=("status", "claimed_at"), name="record_claimed"),
             models.Index(fields=("label", "id"), name="record_label"),
             models.Index(fields=("status", "id"), name="record_status"),
             models.Index(fields=("agv_id", "id"), name="record_robot"),
@@ -100,9 +103,15 @@ class RunState(models.Model):
 
 
 class BlockRecord(models.Model):
-    """One block execution. Written in bulk with the checkpoint (columns as in ``execution.outcome.BlockRow``)."""
+    """One block execution. Written in bulk with the checkpoint (columns as in ``execution.outcome.BlockRow``).
 
-    record = models.ForeignKey(TaskRecord, on_delete=models.CASCADE, related_name="block_records", db_index=False)
+    No foreign key in the database: looking the record up for each of 25,000 rows a second is most of their cost, and
+    only ``scheduler.retention`` deletes records, details first.
+    """
+
+    record = models.ForeignKey(
+        TaskRecord, on_delete=models.CASCADE, related_name="block_records", db_index=False, db_constraint=False
+    )
     attempt = models.PositiveIntegerField(default=1)
     seq = models.PositiveIntegerField()
     name = models.CharField(_("block"), max_length=190)
@@ -126,9 +135,11 @@ class BlockRecord(models.Model):
 
 
 class LogLine(models.Model):
-    """One line of the task log: code and arguments, rendered on reading."""
+    """One line of the task log: code and arguments, rendered on reading. No foreign key, as for block records."""
 
-    record = models.ForeignKey(TaskRecord, on_delete=models.CASCADE, related_name="log_lines", db_index=False)
+    record = models.ForeignKey(
+        TaskRecord, on_delete=models.CASCADE, related_name="log_lines", db_index=False, db_constraint=False
+    )
     at_ms = models.BigIntegerField()
     level = models.PositiveSmallIntegerField()
     block = models.CharField(max_length=190, blank=True, default="")

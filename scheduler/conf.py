@@ -1,0 +1,112 @@
+"""Values that can be tuned, as the scheduler, the engine and the storage need them. They come from outside.
+
+Nothing below the web layer looks a tunable up: ``vwed`` installs a source with ``use()`` when Django starts; without
+one the defaults hold. Every default is the figure of the requirements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from execution.limits import Limits
+
+#: A lease lasts at least this many housekeeping intervals.
+LEASE_TICKS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Every tunable. Seconds end in ``_s``, milliseconds in ``_ms``, days in ``_days``, bytes in ``_bytes``."""
+
+    # Clusters and claims
+    housekeeping_interval_s: float = 2.0
+    lease_min_s: float = 10.0
+    claim_stale_s: float = 10.0
+    claims_per_worker: int = 4
+    recovery_limit: int = 3
+    ageing_s: int = 60
+    default_queue: str = "default"
+    max_queued: int = 1_000_000
+
+    # The engine
+    slice_ms: int = 2000
+    max_block_depth: int = 100
+    max_parallel_blocks: int = 10
+    context_bytes: int = 8 * 1024 * 1024
+    recorded_text: int = 8192
+    require_key_route: bool = True
+    strict_variables: bool = False
+    plan_cache: int = 64
+
+    # Waits for locations
+    max_retries: int = 1000
+    max_pending_requests: int = 20_000
+    match_sweep_s: float = 5.0
+    cleanup_interval_s: float = 60.0
+    completed_request_ttl_s: float = 300.0
+
+    # Other systems
+    effects_at_once: int = 100
+    effects_per_target: int = 10
+    effect_timeout_s: float = 10.0
+    effect_retry_min_s: float = 1.0
+    effect_retry_max_s: float = 60.0
+    breaker_failures: int = 5
+    breaker_pause_s: float = 15.0
+    order_poll_s: float = 0.5
+
+    # Retention: whichever bound is reached first
+    record_days: int = 365
+    record_rows: int = 1_000_000
+    block_record_days: int = 30
+    block_record_rows: int = 1_000_000
+    log_days: int = 30
+    log_rows: int = 1_000_000
+    effect_days: int = 30
+    effect_rows: int = 200_000
+    journal_rows: int = 3_000_000
+    audit_days: int = 730
+    audit_rows: int = 500_000
+    counter_days: int = 90
+    process_hours: int = 24
+    prune_batch: int = 1000
+
+    @property
+    def lease_s(self) -> float:
+        """How long a started run belongs to its worker without a renewal."""
+        return max(self.lease_min_s, LEASE_TICKS * self.housekeeping_interval_s)
+
+    def limits(self) -> Limits:
+        """The bounds of one slice, as the engine takes them."""
+        return Limits(
+            slice_ms=self.slice_ms,
+            max_block_depth=self.max_block_depth,
+            max_parallel_blocks=self.max_parallel_blocks,
+            context_bytes=self.context_bytes,
+            row_text=self.recorded_text,
+            require_key_route=self.require_key_route,
+            strict_variables=self.strict_variables,
+        )
+
+
+class _Installed:
+    """Where the values come from. One per process, installed before anything runs."""
+
+    def __init__(self) -> None:
+        self.source: Callable[[], Values] | None = None
+        self.defaults = Values()
+
+
+_INSTALLED = _Installed()
+
+
+def values() -> Values:
+    """The values in force now."""
+    source = _INSTALLED.source
+    return _INSTALLED.defaults if source is None else source()
+
+
+def use(source: Callable[[], Values] | None) -> None:
+    """Take the values from ``source`` from now on (cheap: it is called often); ``None`` goes back to the defaults."""
+    _INSTALLED.source = source
