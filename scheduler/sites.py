@@ -1,0 +1,154 @@
+"""The operator's way to storage: command, journal and audit in one transaction; match and wake after its commit.
+
+The blocks of a run do the same through ``scheduler.port``; nobody else changes a location.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from scheduler import audit, wakes
+from scheduler.errors import Refused
+from storage import locations, matching
+from storage.errors import StorageError
+
+Result = locations.LocationState | locations.Locked | locations.Freed
+
+
+@dataclass(frozen=True, slots=True)
+class SitesResult:
+    """Site ids that were done, and per refused site the error with its remedy."""
+
+    done: tuple[str, ...]
+    refused: Mapping[str, StorageError]
+
+
+def fill(site_ids: Sequence[str], *, actor: str, origin: str, content: str | None = None) -> SitesResult:
+    """Mark locations as full."""
+    return _each(
+        "fill_location", site_ids, lambda site: locations.fill(site, actor=actor, content=content), actor, origin
+    )
+
+
+def empty(site_ids: Sequence[str], *, actor: str, origin: str) -> SitesResult:
+    """Mark locations as empty; their content goes too."""
+    return _each("empty_location", site_ids, lambda site: locations.empty(site, actor=actor), actor, origin)
+
+
+def set_content(site_ids: Sequence[str], content: str, *, actor: str, origin: str) -> SitesResult:
+    """Say what lies at the locations."""
+    return _each("set_content", site_ids, lambda site: locations.set_content(site, content, actor=actor), actor, origin)
+
+
+def lock(site_ids: Sequence[str], holder: str, *, actor: str, origin: str, reason: str = "") -> SitesResult:
+    """Lock locations for a person, a robot or a run."""
+    return _each(
+        "lock_location", site_ids, lambda site: locations.lock(site, holder, actor=actor), actor, origin, reason
+    )
+
+
+def release(site_ids: Sequence[str], *, actor: str, origin: str, reason: str) -> SitesResult:
+    """Release locations whoever holds them. A reason is required."""
+    return _each(
+        "release_location",
+        site_ids,
+        lambda site: locations.force_unlock(site, actor=actor, reason=reason),
+        actor,
+        origin,
+        reason,
+    )
+
+
+def unlock(site_ids: Sequence[str], holder: str, *, actor: str, origin: str) -> SitesResult:
+    """Unlock locations that ``holder`` holds; another's lock is refused."""
+    return _each("unlock_location", site_ids, lambda site: locations.unlock(site, holder, actor=actor), actor, origin)
+
+
+def disable(
+    site_ids: Sequence[str], *, actor: str, origin: str, reason: str, until: datetime | None = None
+) -> SitesResult:
+    """Take locations out of use, until further notice or until a time."""
+    return _each(
+        "disable_location",
+        site_ids,
+        lambda site: locations.disable(site, actor=actor, reason=reason, until=until),
+        actor,
+        origin,
+        reason,
+    )
+
+
+def enable(site_ids: Sequence[str], *, actor: str, origin: str, reason: str = "") -> SitesResult:
+    """Put locations back into use."""
+    return _each(
+        "enable_location", site_ids, lambda site: locations.enable(site, actor=actor, reason=reason), actor, origin
+    )
+
+
+def _each(
+    action: str,
+    site_ids: Sequence[str],
+    command: Callable[[str], Result],
+    actor: str,
+    origin: str,
+    reason: str = "",
+) -> SitesResult:
+    """Run one command on each location, audit what changed, and let those who wait have a chance after the commit.
+
+    Raises:
+        Refused: ``empty_selection`` when no location is named.
+    """
+    wanted = list(dict.fromkeys(site_ids))
+    if not wanted:
+        raise Refused("empty_selection", "No location was named.", "Name at least one; an empty list never means all.")
+    done: list[str] = []
+    refused: dict[str, StorageError] = {}
+
+    def one(site: str) -> Result:
+        before = locations.read(site)
+        try:
+            result = command(site)
+        except StorageError as error:
+            refused[site] = error
+            raise
+        done.append(site)
+        _audit(action, site, before, actor, origin, reason)
+        return result
+
+    with transaction.atomic():
+        locations.for_each(wanted, one)
+        transaction.on_commit(lambda: offer(done))
+    return SitesResult(tuple(done), refused)
+
+
+def offer(site_ids: Sequence[str]) -> None:
+    """Grant the locations to those who wait for them, and wake them. Called after the commit of any change."""
+    if site_ids:
+        matching.match(site_ids, lambda _holder, key: wakes.wake([f"site:{key}"]))
+
+
+def _audit(
+    action: str, site: str, before: locations.LocationState | None, actor: str, origin: str, reason: str
+) -> None:
+    after = locations.read(site)
+    old, new = _columns(before), _columns(after)
+    changed = {name for name in new if old.get(name) != new[name]}
+    audit.record(
+        actor=actor,
+        action=action,
+        object_type="location",
+        object_id=site,
+        before={name: old.get(name) for name in changed},
+        after={name: new[name] for name in changed},
+        reason=reason,
+        origin=origin,
+    )
+
+
+def _columns(state: locations.LocationState | None) -> dict[str, Any]:
+    return {} if state is None else {k: v for k, v in asdict(state).items() if k not in ("site_id", "changed")}
