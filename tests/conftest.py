@@ -72,6 +72,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture(autouse=True)
+def default_values() -> Iterator[None]:
+    """Tunables have their defaults: no test depends on, or reads, what a database holds."""
+    from scheduler import conf
+
+    conf.use(None)
+    yield
+    conf.use(None)
+
+
+@pytest.fixture(autouse=True)
 def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that leaves a thread, a process, a socket, a foreign connection or a context behind."""
     before = leaks.Leaks(request.config.stash[_OPENED])

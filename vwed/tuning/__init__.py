@@ -1,0 +1,1 @@
+"""Values that operators may change while the system runs: declared once, bounded, with a history."""
