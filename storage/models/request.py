@@ -62,6 +62,7 @@ class StorageRequest(models.Model):
             models.Index(fields=("fair_key", "rank", "id"), name="storage_req_fair"),
             models.Index(fields=("state", "due_at"), name="storage_req_due"),
             models.Index(fields=("holder", "state"), name="storage_req_holder"),
+            models.Index(fields=("lock_for", "wait_key"), name="storage_req_lock_for"),
             models.Index(fields=("match_wanted_at",), name="storage_req_match"),
         )
         constraints = (
