@@ -1,0 +1,73 @@
+"""The ORM from asyncio: one owned thread with one connection, closed at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from django.db import DatabaseError, InterfaceError, connections
+
+logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: What a database that is gone raises. Everything else is a fault of ours and ends the process.
+DATABASE_GONE = (DatabaseError, InterfaceError)
+#: Seconds between two tries while the database is gone.
+PAUSE_S = 1.0
+
+
+class DatabaseThread:
+    """Runs functions one after the other in a thread of its own. Use as an async context manager."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._down = False
+
+    async def __aenter__(self) -> DatabaseThread:
+        """Ready at once; the thread starts with the first call."""
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Wait for the function that runs, close the connection, end the thread."""
+        await asyncio.get_running_loop().run_in_executor(self._pool, connections.close_all)
+        self._pool.shutdown(wait=True)
+
+    async def __call__(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run ``function`` in the thread.
+
+        Raises:
+            DatabaseError, InterfaceError: the database is gone or refuses; the connection was closed, try later.
+        """
+        return await asyncio.get_running_loop().run_in_executor(
+            self._pool, lambda: self._run(function, *args, **kwargs)
+        )
+
+    def _run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            result = function(*args, **kwargs)
+        except DATABASE_GONE as error:
+            connections.close_all()
+            if not self._down:  # once per outage, not once per try
+                logger.warning("%s: the database does not answer (%s); tried again every second", self._name, error)
+            self._down = True
+            raise
+        if self._down:
+            logger.warning("%s: the database answers again", self._name)
+            self._down = False
+        return result
+
+
+async def wait_for(event: asyncio.Event, seconds: float) -> bool:
+    """Wait until ``event`` is set, at most ``seconds``; whether it is set."""
+    try:
+        async with asyncio.timeout(max(seconds, 0.0)):
+            await event.wait()
+    except TimeoutError:
+        return event.is_set()
+    return True
