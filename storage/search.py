@@ -20,6 +20,7 @@ CANDIDATES = 8
 #: Locations named on the why card.
 SHOWN = 12
 
+_NEVER = Q(pk__isnull=True)
 _ELIGIBLE, _OFF, _LOCKED, _FILL, _CONTENT = "eligible", "off", "locked", "fill", "content"
 
 
@@ -81,7 +82,16 @@ def still_fits(granted: RequestLike, site_id: str) -> bool:
 
 def obstacles(wanted: Criteria, holder: str, *, shown: int = SHOWN) -> Obstacles:
     """Count what is in the way of a search and name the first ``shown`` locations. Two queries."""
-    rows = _static(wanted).annotate(why=_why(wanted, holder))
+    asked = conditions(wanted, holder)
+    why = Case(
+        When(asked.off, then=Value(_OFF)),
+        When(asked.locked, then=Value(_LOCKED)),
+        When(asked.fill, then=Value(_FILL)),
+        When(asked.content, then=Value(_CONTENT)),
+        default=Value(_ELIGIBLE),
+        output_field=CharField(),
+    )
+    rows = Location.objects.filter(asked.fixed).annotate(why=why)
     counts: Mapping[str, int] = dict(rows.order_by().values_list("why").annotate(Count("pk")))
     named = (
         rows.exclude(why=_ELIGIBLE)
@@ -101,25 +111,44 @@ def obstacles(wanted: Criteria, holder: str, *, shown: int = SHOWN) -> Obstacles
     )
 
 
-def _static(wanted: Criteria) -> QuerySet[Location]:
-    """What a location cannot change by being used: id, group, type."""
-    rows = Location.objects.all()
-    if wanted.site_id is not None:
-        rows = rows.filter(site_id=wanted.site_id)
-    if wanted.group is not None:
-        rows = rows.filter(group_name=wanted.group)
-    if wanted.type is not None:
-        rows = rows.filter(type=wanted.type)
-    return rows
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """A search as conditions: ``fixed`` is what use does not change, the rest is what can be in the way."""
+
+    fixed: Q
+    off: Q
+    locked: Q
+    fill: Q
+    content: Q
+
+
+def conditions(wanted: Criteria, holder: str) -> Conditions:
+    """Translate criteria; what is not asked for is in nobody's way."""
+    fixed = {
+        column: value
+        for column, value in (("site_id", wanted.site_id), ("group_name", wanted.group), ("type", wanted.type))
+        if value is not None
+    }
+    return Conditions(
+        fixed=Q(**fixed) if fixed else Q(pk__isnull=False),
+        off=Q(disabled=True) | Q(sync_failed=True),
+        locked=~Q(locked_by__in=_usable_locks(wanted, holder)),
+        fill=_NEVER if wanted.filled is None else ~Q(filled=wanted.filled),
+        content=_NEVER if wanted.content is None else ~Q(content=wanted.content),
+    )
 
 
 def _eligible(wanted: Criteria, holder: str) -> QuerySet[Location]:
-    rows = _static(wanted).filter(disabled=False, sync_failed=False)
-    if wanted.filled is not None:
-        rows = rows.filter(filled=wanted.filled)
-    if wanted.content is not None:
-        rows = rows.filter(content=wanted.content)
-    return rows.filter(locked_by__in=_usable_locks(wanted, holder))
+    asked = {
+        "site_id": wanted.site_id,
+        "group_name": wanted.group,
+        "type": wanted.type,
+        "filled": wanted.filled,
+        "content": wanted.content,
+    }
+    given = {column: value for column, value in asked.items() if value is not None}
+    usable = _usable_locks(wanted, holder)
+    return Location.objects.filter(disabled=False, sync_failed=False, locked_by__in=usable, **given)
 
 
 def _usable_locks(wanted: Criteria, holder: str) -> tuple[str, ...]:
@@ -127,18 +156,6 @@ def _usable_locks(wanted: Criteria, holder: str) -> tuple[str, ...]:
     if wanted.locked is None:
         return ("", holder)
     return (holder,) if wanted.locked else ("",)
-
-
-def _why(wanted: Criteria, holder: str) -> Case:
-    cases = [
-        When(Q(disabled=True) | Q(sync_failed=True), then=Value(_OFF)),
-        When(~Q(locked_by__in=_usable_locks(wanted, holder)), then=Value(_LOCKED)),
-    ]
-    if wanted.filled is not None:
-        cases.append(When(~Q(filled=wanted.filled), then=Value(_FILL)))
-    if wanted.content is not None:
-        cases.append(When(~Q(content=wanted.content), then=Value(_CONTENT)))
-    return Case(*cases, default=Value(_ELIGIBLE), output_field=CharField())
 
 
 def _obstacle(
