@@ -100,7 +100,7 @@ def _check(candidates: Sequence[taskfile.Candidate]) -> list[_Checked]:
             )
             continue
         text, digest = canonical(candidate.detail)
-        checked.append(_Checked(candidate, text, digest, compiled.block_count, tuple(compiled.warnings)))
+        checked.append(_Checked(candidate, text, digest, len(compiled.blocks), tuple(compiled.warnings)))
     if problems:
         raise ImportRefused(problems)
     return checked

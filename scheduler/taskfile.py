@@ -180,7 +180,7 @@ def _candidate(item: dict[str, Any], path: str, stem: str, problems: list[Proble
         detail=detail or {},
         path=path,
         definition_id=reader.text("id", "", 64),
-        version=reader.number("version", None),
+        version=reader.number("version", None, below=2**31),
         periodic=reader.flag("periodicTask"),
         periodic_enabled=reader.flag("ifEnable"),
         period_ms=reader.number("period", 3000) or 3000,
@@ -292,12 +292,12 @@ class _Fields:
             )
         return str(value)
 
-    def number(self, name: str, default: int | None) -> int | None:
+    def number(self, name: str, default: int | None, below: int = 2**53) -> int | None:
         value = self.item.get(name)
         if value is None:
             return default
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**53:
-            self._wrong(name, "a whole number that is not negative", value)
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < below:
+            self._wrong(name, f"a whole number from 0 to {below - 1}", value)
             return default
         return value
 
