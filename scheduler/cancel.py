@@ -1,0 +1,119 @@
+"""Cancelling runs: what nobody works on ends at once; a running one is asked, and its worker ends it.
+
+Asking is one row update that the worker's housekeeper carries to it, so a running run stops within one housekeeping
+interval at its next block. Every command leaves one audit entry per run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from scheduler import audit, settlement
+from scheduler.errors import Refused
+from scheduler.models import TaskRecord
+from scheduler.states import ENDED, Status
+
+#: A run may change hands between the two halves of a cancellation; looked at this often before giving up.
+_ROUNDS = 10
+#: Runs looked up in one statement.
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class CancelResult:
+    """Record ids by what became of them. ``requested``: a worker is running it and has been asked."""
+
+    cancelled: tuple[str, ...] = ()
+    requested: tuple[str, ...] = ()
+    ended: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One run that was named."""
+
+    pk: int
+    record_id: str
+    status: str
+
+
+def cancel(
+    record_ids: Sequence[str], *, actor: str, reason: str, origin: str, release_sites: bool = False
+) -> CancelResult:
+    """Cancel the named runs; their open fleet orders are terminated, their children end with them.
+
+    ``release_sites`` frees their locks too, whatever the definition says. Runs that had ended are left as they are.
+
+    Raises:
+        Refused: ``empty_selection``; an empty list never means all.
+    """
+    found, unknown = find(record_ids)
+    over = [run.record_id for run in found if run.status in ENDED]
+    open_runs = {run.pk: run for run in found if run.status not in ENDED}
+    done: dict[int, str] = {}
+    for _ in range(_ROUNDS):
+        left = [pk for pk in open_runs if pk not in done]
+        if not left:
+            break
+        with transaction.atomic():
+            _round(left, open_runs, done, actor=actor, reason=reason, origin=origin, release_sites=release_sites)
+    # Whoever is in neither list now ended by itself meanwhile.
+    over += [run.record_id for pk, run in open_runs.items() if pk not in done]
+    return CancelResult(
+        cancelled=tuple(open_runs[pk].record_id for pk, how in done.items() if how == "cancelled"),
+        requested=tuple(open_runs[pk].record_id for pk, how in done.items() if how == "requested"),
+        ended=tuple(over),
+        unknown=tuple(unknown),
+    )
+
+
+def _round(
+    left: Sequence[int],
+    runs: dict[int, Found],
+    done: dict[int, str],
+    *,
+    actor: str,
+    reason: str,
+    origin: str,
+    release_sites: bool,
+) -> None:
+    ended = settlement.settle(left, Status.CANCELLED, reason=reason, actor=actor, release_sites=release_sites)
+    rest = [pk for pk in left if pk not in set(ended)]
+    running = TaskRecord.objects.filter(pk__in=rest, status=Status.RUNNING).select_for_update().order_by("pk")
+    asked = list(running.values_list("pk", flat=True))
+    if asked:
+        settlement.request_stop(asked, reason=reason, actor=actor, release_sites=release_sites)
+    for pks, how in ((ended, "cancelled"), (asked, "requested")):
+        for pk in pks:
+            done[pk] = how
+            audit.record(
+                actor=actor,
+                action="cancel",
+                object_type="record",
+                object_id=runs[pk].record_id,
+                before={"status": runs[pk].status},
+                after={"status": Status.CANCELLED.value if how == "cancelled" else "cancel requested"},
+                reason=reason,
+                origin=origin,
+            )
+
+
+def find(record_ids: Sequence[str]) -> tuple[list[Found], list[str]]:
+    """The named runs, in the order of their keys, and the ids that are no run's.
+
+    Raises:
+        Refused: ``empty_selection``.
+    """
+    wanted = list(dict.fromkeys(record_ids))
+    if not wanted:
+        raise Refused("empty_selection", "No run was named.", "Name at least one; an empty list never means all.")
+    found: list[Found] = []
+    for start in range(0, len(wanted), _BATCH):
+        rows = TaskRecord.objects.filter(record_id__in=wanted[start : start + _BATCH])
+        found += [Found(*row) for row in rows.order_by("pk").values_list("pk", "record_id", "status")]
+    known = {run.record_id for run in found}
+    return found, [record_id for record_id in wanted if record_id not in known]

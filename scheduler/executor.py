@@ -1,0 +1,223 @@
+"""One slice of one run: take it over, let the engine walk, write how the slice ended in one transaction.
+
+Called by the cluster's entry (``scheduler.worker``) and by ``run_task --inline``. Nothing of a run is kept anywhere
+but in the frames of these functions.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from django.db import InterfaceError, OperationalError, transaction
+
+from execution.errors import BlockError, LeaseLost, PlanErrors
+from execution.outcome import Failed, Finished, SliceEnd, SliceOver, Snapshot, Stopped, Suspended
+from execution.state import StateError
+from execution.walker import Run
+from scheduler import clock, conf, doorbell, loading, rows, settlement, transitions
+from scheduler.loading import StartedRun
+from scheduler.models import TaskRecord
+from scheduler.port import Port, write_rows
+from scheduler.process import Process
+from scheduler.states import Status
+
+logger = logging.getLogger(__name__)
+
+#: MySQL's numbers for "deadlock" and "lock wait": the transaction is gone, the run is as its checkpoint left it.
+_CONFLICTS = frozenset({1205, 1213})
+#: ... and for "the connection is gone, or was refused".
+_GONE = frozenset({0, 1040, 1053, 1927, 2002, 2003, 2006, 2013, 2055, 4031})
+
+
+def execute(record_pk: int, process: Process, *, boot_id: str | None = None) -> Status | None:
+    """Run one slice; returns the status the run has now, ``None`` when it was not ours (any more).
+
+    ``boot_id`` names the cluster the run was handed to; ``None`` takes a ready one. A fault of the engine or of the
+    definition interrupts the run; a fault of the database hands it back, or leaves it to its lease.
+
+    Raises:
+        BaseException: whatever asked this process to stop (the cluster's time-out), after the run was interrupted.
+    """
+    run = loading.take(record_pk, process, boot_id=boot_id)
+    if run is None:
+        return None
+    try:
+        return _slice(run, process)
+    except LeaseLost:
+        logger.warning("lost the run to another worker", extra={"record": run.record_id, "worker": process.name})
+        return None
+    except (OperationalError, InterfaceError) as error:
+        if not is_passing(error):
+            return _interrupt_broken(run, error)
+        logger.warning("the database failed, the run is handed back: %s", error, extra={"record": run.record_id})
+        return _hand_back_after_failure(run)
+    except Exception as error:
+        logger.exception("a run failed inside the engine", extra={"record": run.record_id})
+        return _interrupt_broken(run, error)
+    except BaseException as error:
+        _interrupt_broken(run, error)
+        raise
+    finally:
+        process.duty.end()
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether a database error is over when the transaction is tried again, or the server is back."""
+    number = error.args[0] if error.args else 0
+    return number in _CONFLICTS | _GONE or "locked" in str(error) or isinstance(error, InterfaceError)
+
+
+# --- The slice -------------------------------------------------------------------------------------------------------
+
+
+def _slice(run: StartedRun, process: Process) -> Status | None:
+    stopped = "cancel" if run.cancel_requested else "pause" if run.pause_requested else process.duty.stop
+    if stopped is not None:
+        return _write(run, Snapshot(state=None), lambda columns: _stop(run, columns, stopped))
+    try:
+        walk = _open(run, process)
+    except PlanErrors as error:
+        return _interrupt(run, "definition_invalid", f"The definition cannot run: {error.problems[0]}")
+    except BlockError as error:
+        return _interrupt(run, error.code, error.message)
+    except StateError as error:
+        text = f"The stored state cannot be read: {error}"
+        return _write(run, Snapshot(state=None), lambda columns: _end(run, columns, Status.UNRECOVERABLE, text))
+    with walk:
+        end = walk.advance(Port(run, process.duty))
+        return _finish_slice(run, end)
+
+
+def _open(run: StartedRun, process: Process) -> Run:
+    plan = process.plans.get(run.version_id)
+    limits = conf.values().limits()
+    if run.state is None:
+        return Run.start(plan, run.bound_inputs(), run.info(), limits, process.contexts)
+    return Run.restore(plan, run.state, run.info(), limits, process.contexts)
+
+
+def _finish_slice(run: StartedRun, end: SliceEnd) -> Status | None:
+    """Write the end of a slice in one transaction; returns the new status."""
+    outcome = end.outcome
+    match outcome:
+        case Finished(reason=reason):
+            return _write(run, end.snapshot, lambda columns: _end(run, columns, Status.FINISHED, reason))
+        case Failed():
+            return _write(run, end.snapshot, lambda columns: _fail(run, columns, outcome))
+        case Suspended():
+            return _write(run, end.snapshot, lambda columns: _suspend(run, columns, outcome))
+        case SliceOver():
+            return _write(run, end.snapshot, lambda columns: _hand_back(run, columns))
+        case Stopped(why=why):
+            return _write(run, end.snapshot, lambda columns: _stop(run, columns, why))
+    raise TypeError(f"{outcome!r} is no end of a slice")
+
+
+def _write(run: StartedRun, snapshot: Snapshot, move: Callable[[dict[str, Any]], Status | None]) -> Status:
+    """One transaction: the move (which is the fence), then what the slice brought.
+
+    Raises:
+        LeaseLost: the run is no longer ours; nothing is written.
+    """
+    with transaction.atomic():
+        if snapshot.effects:
+            run.touched = True
+        status = move(run.columns_of(snapshot))
+        if status is None:
+            raise LeaseLost(run.record_id)
+        write_rows(run, snapshot, goes_on=status not in _ENDED)
+        if status == Status.READY:
+            doorbell.ring(doorbell.RUNS)
+    return status
+
+
+_ENDED = frozenset({Status.FINISHED, Status.CANCELLED, Status.FAILED, Status.UNRECOVERABLE})
+
+
+# --- The moves: each is fenced, and answers the new status or None ----------------------------------------------------
+
+
+def _end(run: StartedRun, columns: dict[str, Any], status: Status, reason: str, actor: str = "") -> Status | None:
+    ended = settlement.settle_own(
+        run.as_ended(), run.token, status, reason=reason, columns=columns, actor=actor, touched=run.touched
+    )
+    return status if ended else None
+
+
+def _fail(run: StartedRun, columns: dict[str, Any], failure: Failed) -> Status | None:
+    columns |= {"failed_block": failure.block[:190], "error_code": failure.error_code[:64]}
+    reason = f"{failure.message} {failure.remedy}".strip() if failure.remedy else failure.message
+    if failure.final or run.periodic:
+        return _end(run, columns, Status.FAILED, reason)
+    return _moved_to_interrupted(run, {**columns, "ended_reason": reason[:1000]}, reason)
+
+
+def _suspend(run: StartedRun, columns: dict[str, Any], outcome: Suspended) -> Status | None:
+    due = [wait.due_ms for wait in outcome.waits if wait.due_ms is not None]
+    due_at = clock.from_ms(min(due)) if due else None
+    status = transitions.suspend(run.pk, run.token, wake_seq=run.wake_seq, due_at=due_at, columns=columns)
+    if status is not None:
+        rows.replace_waits(run.pk, outcome.waits, had_waits=run.touched)
+    return status
+
+
+def _hand_back(run: StartedRun, columns: dict[str, Any]) -> Status | None:
+    return Status.READY if transitions.hand_back(run.pk, run.token, columns) else None
+
+
+def _stop(run: StartedRun, columns: dict[str, Any], why: str) -> Status | None:
+    if why == "drain":
+        return _hand_back(run, columns)
+    if not transitions.fence(run.pk, run.token):
+        return None
+    # The request may be younger than what was read at the start of the slice.
+    asked = TaskRecord.objects.filter(pk=run.pk).values_list("request_reason", "request_actor", "release_requested")
+    reason, actor, run.release_requested = asked.get()
+    if why == "pause":
+        rows.save_journal([(run.pk, Status.RUNNING, Status.PAUSED, run.attempt, actor, reason)])
+        return Status.PAUSED if transitions.pause_own(run.pk, run.token, columns) else None
+    return _end(run, columns, Status.CANCELLED, reason, actor)
+
+
+def _moved_to_interrupted(run: StartedRun, columns: dict[str, Any], reason: str) -> Status | None:
+    if not transitions.interrupt_own(run.pk, run.token, columns):
+        return None
+    rows.save_journal([(run.pk, Status.RUNNING, Status.INTERRUPTED, run.attempt, "", reason)])
+    if run.touched:
+        rows.replace_waits(run.pk, (), had_waits=True)
+    return Status.INTERRUPTED
+
+
+# --- When something is broken ----------------------------------------------------------------------------------------
+
+
+def _interrupt(run: StartedRun, code: str, message: str) -> Status | None:
+    """Interrupt a run that cannot be walked: a person decides (periodic ones fail)."""
+    failure = Failed(block="", path="", error_code=code, message=message)
+    return _write(run, Snapshot(state=None), lambda columns: _fail(run, columns, failure))
+
+
+def _interrupt_broken(run: StartedRun, error: BaseException) -> Status | None:
+    """Interrupt a run under which something broke; it goes on from its last checkpoint when a person says so."""
+    text = f"{type(error).__name__}: {error}".strip(": ")
+    if not isinstance(error, Exception):
+        text = f"Stopped from outside ({type(error).__name__}): the slice took longer than the cluster allows."
+    try:
+        return _interrupt(run, "engine_error", text[:1000])
+    except LeaseLost:
+        return None
+
+
+def _hand_back_after_failure(run: StartedRun) -> Status | None:
+    """Give the run back at once if the database answers again; otherwise its lease runs out by itself."""
+    connection = transaction.get_connection()
+    connection.close_if_unusable_or_obsolete()
+    try:
+        return _write(run, Snapshot(state=None), lambda columns: _hand_back(run, columns))
+    except LeaseLost:
+        return None
+    except (OperationalError, InterfaceError):
+        connection.close()
+        return None

@@ -1,0 +1,89 @@
+"""Which run is next: the records are the queue.
+
+A claim takes runs out of the ready set in the statement that hands them over, so there is no second list that could
+disagree and nothing in memory that could grow. Two steps, one index each: ``promote`` moves what is due by
+(status, due), ``claim`` takes by (status, queue, rank). Called by the pusher of every cluster.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Min
+
+from scheduler import clock, conf, transitions
+from scheduler.models import TaskRecord
+from scheduler.states import Status
+
+_TIMED = (Status.SCHEDULED, Status.WAITING)
+
+
+def promote(limit: int = 500) -> int:
+    """Make ready what has become due, at most ``limit`` runs. One read when nothing is."""
+    due = TaskRecord.objects.filter(status__in=_TIMED, due_at__lte=clock.now())
+    pks = list(due.order_by("due_at").values_list("pk", flat=True)[:limit])
+    return transitions.promote(pks) if pks else 0
+
+
+def next_due() -> datetime | None:
+    """When the next run becomes due by time, or ``None``."""
+    first: datetime | None = TaskRecord.objects.filter(status__in=_TIMED).aggregate(first=Min("due_at"))["first"]
+    return first
+
+
+def claim(boot_id: str, queues: Sequence[str], limit: int) -> list[int]:
+    """Hand at most ``limit`` ready runs to the cluster ``boot_id``; keys in the order in which they should start.
+
+    ``queues`` in the order of preference: a later one is looked at only when the earlier ones have too few. Safe
+    against any number of other claimers; one read per queue when nothing is ready.
+    """
+    claimed: list[int] = []
+    for queue in queues:
+        if len(claimed) >= limit:
+            break
+        claimed += _claim_from(boot_id, queue, limit - len(claimed))
+    return claimed
+
+
+def _claim_from(boot_id: str, queue: str, limit: int) -> list[int]:
+    ready = (
+        TaskRecord.objects.filter(status=Status.READY, queue=queue).order_by("rank", "pk").values_list("pk", flat=True)
+    )
+    candidates = list(ready[:limit])
+    if not candidates:
+        return []
+    mark = f"claim-{secrets.token_hex(8)}"
+    if connection.features.has_select_for_update_skip_locked:
+        with transaction.atomic():
+            candidates = list(ready.select_for_update(skip_locked=True)[:limit])
+            transitions.claim(candidates, boot_id=boot_id, mark=mark)
+        return candidates
+    if transitions.claim(candidates, boot_id=boot_id, mark=mark) == len(candidates):
+        return candidates
+    # Another claimer was faster with some of them: the mark says which are ours.
+    ours = TaskRecord.objects.filter(pk__in=candidates, token=mark, status=Status.CLAIMED)
+    return list(ours.order_by("rank", "pk").values_list("pk", flat=True))
+
+
+def claimed_count(boot_id: str) -> int:
+    """How many runs the cluster has been handed and not started."""
+    return TaskRecord.objects.filter(status=Status.CLAIMED, boot_id=boot_id).count()
+
+
+def release_claims(boot_id: str) -> int:
+    """Give back what a cluster was handed and will not start; counts nothing against the runs."""
+    return _release(boot_id=boot_id)
+
+
+def release_stale_claims() -> int:
+    """Give back claims that nobody started within ``claim_stale_s``."""
+    return _release(claimed_at__lt=clock.now() - timedelta(seconds=conf.values().claim_stale_s))
+
+
+def _release(**whose: Any) -> int:
+    pks = list(TaskRecord.objects.filter(status=Status.CLAIMED, **whose).values_list("pk", flat=True))
+    return transitions.unclaim(pks, **whose) if pks else 0

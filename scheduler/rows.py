@@ -1,0 +1,165 @@
+"""Writing what a checkpoint brings: state, block records, log lines, waits, effects. In bulk, through the driver.
+
+The ORM's ``bulk_create`` costs more than the database does (requirement P2), so the rows of a run go through
+``executemany``. Every writer here runs in the caller's transaction, after its fencing update.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+
+from execution.outcome import BlockRow, EffectRow, LogRow, Snapshot, WaitRow
+from scheduler import clock
+from scheduler.models import BlockRecord, Effect, JournalEntry, LogLine, RunState, Wait
+from scheduler.states import EffectStatus
+
+_BLOCKS = (
+    *("record_id", "attempt", "seq", "name", "block_type", "path", "iteration"),
+    *("code", "started_ms", "ended_ms", "params", "outputs", "reason"),
+)
+#: What can change between two writes of the same block execution.
+_BLOCK_CHANGES = ("code", "ended_ms", "params", "outputs", "reason")
+_LOGS = ("record_id", "at_ms", "level", "block", "code", "args")
+_WAITS = ("record_id", "branch", "block", "key", "code", "args", "since_ms", "due_ms", "deadline_ms")
+_EFFECTS = (
+    *("key", "record_id", "kind", "target", "operation", "order_id", "block", "request", "status", "attempts"),
+    *("due_at", "owner", "result", "created_at"),
+)
+_JOURNAL = ("record_id", "at", "from_status", "to_status", "attempt", "actor", "reason")
+#: Bytes of one INSERT on MariaDB; far below any server's ``max_allowed_packet``.
+_STATEMENT_BYTES = 1 << 20
+
+
+def save(pk: int, attempt: int, snapshot: Snapshot) -> None:
+    """Write everything of ``snapshot`` but the record's own columns and the state."""
+    if snapshot.blocks:
+        save_blocks(pk, attempt, snapshot.blocks)
+    if snapshot.logs:
+        save_logs(pk, snapshot.logs)
+    if snapshot.effects:
+        save_effects(pk, snapshot.effects)
+
+
+def save_blocks(pk: int, attempt: int, blocks: Iterable[BlockRow]) -> None:
+    """Insert block records; those that are there already are updated."""
+    sql = _insert(
+        BlockRecord._meta.db_table, _BLOCKS, ("record_id", "attempt", "seq"), _BLOCK_CHANGES, connection.vendor
+    )
+    # Texts are cut to their columns: a name that is too long must not end a run.
+    _many(
+        sql,
+        [
+            (
+                pk,
+                attempt,
+                seq,
+                name[:190],
+                kind[:64],
+                path[:1000],
+                turn[:190],
+                code,
+                begun,
+                ended,
+                given,
+                out,
+                why[:1000],
+            )
+            for seq, name, kind, path, turn, code, begun, ended, given, out, why in blocks
+        ],
+    )
+
+
+def save_logs(pk: int, lines: Iterable[LogRow]) -> None:
+    """Append log lines."""
+    sql = _insert(LogLine._meta.db_table, _LOGS, (), (), connection.vendor)
+    _many(sql, [(pk, at, level, block[:190], code[:64], args) for at, level, block, code, args in lines])
+
+
+def save_effects(pk: int, effects: Iterable[EffectRow]) -> None:
+    """Insert effects that are not there yet: writing one twice is writing it once."""
+    now = connection.ops.adapt_datetimefield_value(clock.now())
+    _many(
+        _insert(Effect._meta.db_table, _EFFECTS, ("key",), (), connection.vendor),
+        [
+            (
+                *(effect.key, pk, effect.kind, effect.target),
+                *(str(effect.request.get("operation", "")), str(effect.request.get("order_id", ""))),
+                *(effect.block[:190], json.dumps(effect.request.get("body", {})), EffectStatus.PENDING.value, 0),
+                *(now, "", "{}", now),
+            )
+            for effect in effects
+        ],
+    )
+
+
+def save_state(pk: int, text: str) -> None:
+    """Write the state of a run that goes on."""
+    columns = ("record_id", "text", "updated_at")
+    sql = _insert(RunState._meta.db_table, columns, ("record_id",), columns[1:], connection.vendor)
+    _many(sql, [(pk, text, connection.ops.adapt_datetimefield_value(clock.now()))])
+
+
+def replace_waits(pk: int, waits: Sequence[WaitRow], *, had_waits: bool) -> None:
+    """What the run waits for now. ``had_waits``: it may have old ones."""
+    if had_waits:
+        with connection.cursor() as cursor:
+            cursor.execute(f"DELETE FROM {Wait._meta.db_table} WHERE record_id = %s", [pk])  # noqa: S608 - our name
+    _many(
+        _insert(Wait._meta.db_table, _WAITS, (), (), connection.vendor),
+        [
+            (pk, w.branch[:190], w.block[:190], w.key, w.code, json.dumps(w.args), w.since_ms, w.due_ms, w.deadline_ms)
+            for w in waits
+        ],
+    )
+
+
+def save_journal(entries: Iterable[tuple[Any, ...]]) -> None:
+    """Append journal entries: (record pk, from, to, attempt, actor, reason)."""
+    now = connection.ops.adapt_datetimefield_value(clock.now())
+    _many(
+        _insert(JournalEntry._meta.db_table, _JOURNAL, (), (), connection.vendor),
+        [(pk, now, old, new, attempt, actor[:150], why[:1000]) for pk, old, new, attempt, actor, why in entries],
+    )
+
+
+def _many(sql: str, rows: list[tuple[Any, ...]]) -> None:
+    if not rows:
+        return
+    with connection.cursor() as cursor:
+        if connection.vendor == "mysql":
+            _driver(cursor).max_stmt_length = _STATEMENT_BYTES
+        cursor.executemany(sql, rows)
+
+
+def _driver(cursor: CursorWrapper) -> Any:
+    """The driver's own cursor below Django's wrappers."""
+    inner: Any = cursor
+    while hasattr(inner, "cursor") and not hasattr(inner, "max_stmt_length"):
+        inner = inner.cursor
+    return inner
+
+
+@lru_cache(maxsize=32)
+def _insert(
+    table: str, columns: tuple[str, ...], conflict: tuple[str, ...], changes: tuple[str, ...], vendor: str
+) -> str:
+    """An INSERT; with ``conflict`` columns, an existing row keeps its place and takes ``changes`` (none: stays)."""
+    quote = connection.ops.quote_name
+    names = ", ".join(quote(name) for name in columns)
+    sql = f"INSERT INTO {table} ({names}) VALUES ({', '.join(['%s'] * len(columns))})"  # noqa: S608 - names are ours
+    if not conflict:
+        return sql
+    if vendor == "mysql":
+        changed = [f"{quote(name)} = VALUES({quote(name)})" for name in changes] or [
+            f"{quote(conflict[0])} = {quote(conflict[0])}"
+        ]
+        return f"{sql} ON DUPLICATE KEY UPDATE {', '.join(changed)}"
+    target = ", ".join(quote(name) for name in conflict)
+    changed = [f"{quote(name)} = excluded.{quote(name)}" for name in changes]
+    return f"{sql} ON CONFLICT ({target}) DO " + (f"UPDATE SET {', '.join(changed)}" if changed else "NOTHING")

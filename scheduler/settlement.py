@@ -1,0 +1,247 @@
+"""Ending runs, from any process, one or many at once.
+
+Settling moves the status, and with it everything that the run leaves behind: open fleet orders are terminated (as
+effects; no robot is taken out of dispatch), effects that were never sent are abandoned, storage requests and waits go,
+the state row goes, open block records are closed, locks are freed by rule, children are ended, the parent is woken.
+One journal entry and one count per ended run. After the commit: locations that became free are matched.
+
+Who loses the race to end a run changes nothing. Lock order: the records, then locations, then requests.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, NamedTuple
+
+from django.db import connection, transaction
+
+from scheduler import clock, doorbell, rows, transitions, wakes
+from scheduler.fleet import orders
+from scheduler.models import BlockRecord, Effect, EndedCounter, FleetOrder, RunState, TaskDefinition, TaskRecord, Wait
+from scheduler.states import ACTIVE, BlockCode, EffectStatus, Status
+from storage import locations, matching, requests
+from storage.models import Location, StorageRequest
+from storage.requests import Ended as EndedWaits
+from storage.states import RequestState
+
+#: Runs settled in one transaction.
+_BATCH = 200
+#: Counter rows per minute and status, so that writers do not queue for one row.
+_SLOTS = 8
+#: Statuses after which a definition with ``release_sites`` frees the run's locks. Never after a normal end.
+_RELEASING = frozenset({Status.CANCELLED, Status.FAILED})
+_CLOSED_AS = {Status.CANCELLED: BlockCode.STOPPED, Status.FINISHED: BlockCode.DONE}
+
+
+class EndedRun(NamedTuple):
+    """What settling needs to know of a run that has just ended."""
+
+    pk: int
+    record_id: str
+    attempt: int
+    was: str
+    definition_id: int
+    parent_id: int | None
+    created_at: datetime
+    release: bool
+
+
+_COLUMNS = ("pk", "record_id", "attempt", "status", "definition_id", "parent_id", "created_at", "release_requested")
+
+
+def settle(
+    pks: Collection[int],
+    status: Status,
+    *,
+    reason: str,
+    actor: str = "",
+    release_sites: bool = False,
+    lease_before: datetime | None = None,
+) -> list[int]:
+    """End those of ``pks`` that nobody is working on; returns the keys of the runs that this call ended.
+
+    ``release_sites`` frees their locks whatever the definition says; ``lease_before`` ends running ones too whose
+    lease ran out before that moment. A running run is ended by its worker (``settle_own``).
+    """
+    todo = sorted(set(pks))
+    done: list[int] = []
+    for start in range(0, len(todo), _BATCH):
+        with transaction.atomic():
+            done += _settle_batch(todo[start : start + _BATCH], status, reason, actor, release_sites, lease_before)
+    return done
+
+
+def _settle_batch(
+    pks: Sequence[int], status: Status, reason: str, actor: str, release_sites: bool, lease_before: datetime | None
+) -> list[int]:
+    endable = TaskRecord.objects.filter(transitions.endable(status, lease_before), pk__in=pks)
+    found = [EndedRun(*row) for row in endable.select_for_update().order_by("pk").values_list(*_COLUMNS)]
+    if not found:
+        return []
+    now = clock.now()
+    transitions.end(
+        [run.pk for run in found], status, lease_before=lease_before, ended_at=now, ended_reason=reason[:1000]
+    )
+    if release_sites:
+        found = [run._replace(release=True) for run in found]
+    clean_up(found, status, reason=reason, actor=actor, now=now)
+    return [run.pk for run in found]
+
+
+def settle_own(
+    run: EndedRun,
+    token: str,
+    status: Status,
+    *,
+    reason: str,
+    columns: Mapping[str, Any],
+    actor: str = "",
+    touched: bool,
+) -> bool:
+    """End the run that this worker is running; false when it is no longer this worker's. In the caller's transaction.
+
+    ``touched``: the run has ever been suspended, recovered, or asked the storage or another system for something. One
+    that was not can have left nothing behind, and is not searched for it.
+    """
+    now = clock.now()
+    ended = {**columns, "ended_at": now, "ended_reason": reason[:1000]}
+    if not transitions.end_own(run.pk, token, status, ended):
+        return False
+    clean_up([run], status, reason=reason, actor=actor, now=now, touched=touched)
+    return True
+
+
+def clean_up(
+    runs: Sequence[EndedRun], status: Status, *, reason: str, actor: str, now: datetime, touched: bool = True
+) -> None:
+    """Everything that ending these runs brings with it, but for the status itself. In the caller's transaction."""
+    pks = [run.pk for run in runs]
+    if touched:
+        _end_orders(pks, now)
+        _end_waits(runs, status, actor)
+        RunState.objects.filter(pk__in=pks).delete()
+        Wait.objects.filter(record_id__in=pks).delete()
+        code = _CLOSED_AS.get(status, BlockCode.FAILED)
+        BlockRecord.objects.filter(record_id__in=pks, ended_ms__isnull=True).update(
+            code=code, ended_ms=clock.at_ms(now), reason=reason[:1000]
+        )
+        if status != Status.FINISHED:
+            _end_children(pks, actor)
+    parents = {run.parent_id for run in runs if run.parent_id is not None}
+    if parents:
+        wakes.wake_records(parents)
+    rows.save_journal((run.pk, run.was, status.value, run.attempt, actor, reason) for run in runs)
+    _count(runs, status, now)
+
+
+def _end_orders(pks: Sequence[int], now: datetime) -> None:
+    """Abandon what was not sent, and have the fleet terminate what it has, or may have."""
+    pending = Effect.objects.filter(record_id__in=pks, status=EffectStatus.PENDING).exclude(operation="terminate")
+    maybe_sent = list(
+        pending.filter(operation="setOrder", attempts__gt=0).values_list("order_id", "record_id", "block")
+    )
+    pending.update(status=EffectStatus.ABANDONED, ended_at=now)
+    opened = FleetOrder.objects.filter(record_id__in=pks, closed=False).values_list("order_id", "record_id", "block")
+    found = dict.fromkeys([*opened, *maybe_sent])
+    if found:
+        orders.request_termination(found, now)
+        doorbell.ring(doorbell.EFFECTS)
+
+
+def _end_waits(runs: Sequence[EndedRun], status: Status, actor: str) -> None:
+    """Cancel storage requests, free locks by rule, and match after the commit what became free."""
+    freed: list[str] = []
+    next_keys: list[str] = []
+    releasing = _releasing(runs, status)
+    for record_id in _among(releasing, Location.objects.filter(locked_by__in=releasing), "locked_by"):
+        freed += locations.release_held_by(record_id, actor=actor or record_id, reason="run ended")
+    ids = [run.record_id for run in runs]
+    live = StorageRequest.objects.filter(holder__in=ids, state__in=(RequestState.PENDING, RequestState.GRANTED))
+    for record_id in _among(ids, live, "holder"):
+        gone = requests.cancel_for(record_id)
+        freed += gone.site_ids
+        next_keys += gone.next_keys
+    if freed or next_keys:
+        follow_up_later(EndedWaits(tuple(freed), tuple(next_keys)))
+
+
+def follow_up_later(ended: EndedWaits) -> None:
+    """After the commit, give what became free to those who wait for it, and wake them."""
+    transaction.on_commit(partial(matching.follow_up, ended, _wake_holder), robust=True)
+
+
+def match_later(site_ids: Iterable[str]) -> None:
+    """After the commit, match these locations."""
+    sites = tuple(site_ids)
+    if sites:
+        follow_up_later(EndedWaits(sites))
+
+
+def match_request_later(key: str) -> None:
+    """After the commit, look for a location for a request that was just written: nothing can slip in between."""
+    transaction.on_commit(partial(matching.match_request, key, _wake_holder), robust=True)
+
+
+def _wake_holder(holder: str, key: str) -> None:
+    wakes.wake_holders([holder])
+
+
+def _among(ids: Sequence[str], found: Any, column: str) -> list[str]:
+    """Those of ``ids`` that ``found`` has rows for, in a fixed order."""
+    return sorted(set(found.order_by().values_list(column, flat=True))) if ids else []
+
+
+def _releasing(runs: Sequence[EndedRun], status: Status) -> list[str]:
+    asked = {run.record_id for run in runs if run.release}
+    if status in _RELEASING:
+        definitions = {run.definition_id for run in runs}
+        by_rule = set(
+            TaskDefinition.objects.filter(pk__in=definitions, release_sites=True).values_list("pk", flat=True)
+        )
+        asked |= {run.record_id for run in runs if run.definition_id in by_rule}
+    return sorted(asked)
+
+
+def _end_children(pks: Sequence[int], actor: str) -> None:
+    """A run that does not end well takes its children with it. Running ones are asked; their worker ends them."""
+    children = TaskRecord.objects.filter(parent_id__in=pks, status__in=ACTIVE)
+    found = list(children.values_list("pk", "status"))
+    running = [pk for pk, status in found if status == Status.RUNNING]
+    reason = "the parent run ended"
+    if running:
+        request_stop(running, reason=reason, actor=actor)
+    idle = [pk for pk, status in found if status != Status.RUNNING]
+    if idle:
+        _settle_batch(idle, Status.CANCELLED, reason, actor, release_sites=False, lease_before=None)
+
+
+def request_stop(pks: Collection[int], *, reason: str, actor: str, release_sites: bool = False) -> int:
+    """Ask the workers of running runs to end them; their housekeepers carry it. Returns how many were running."""
+    asked: dict[str, Any] = {"cancel_requested": True, "request_reason": reason[:200], "request_actor": actor[:150]}
+    if release_sites:
+        asked["release_requested"] = True
+    return TaskRecord.objects.filter(pk__in=pks, status=Status.RUNNING).update(**asked)
+
+
+def _count(runs: Sequence[EndedRun], status: Status, now: datetime) -> None:
+    """Add to the counters of ended runs: panels read these instead of counting a million rows."""
+    lasted = sum(max(0, int((now - run.created_at).total_seconds() * 1000)) for run in runs)
+    quote, table = connection.ops.quote_name, EndedCounter._meta.db_table
+    columns = ", ".join(quote(name) for name in ("minute", "status", "slot", "count", "duration_ms"))
+    count, duration = quote("count"), quote("duration_ms")
+    sql = f"INSERT INTO {table} ({columns}) VALUES (%s, %s, %s, %s, %s) "  # noqa: S608 - names are ours
+    if connection.vendor == "mysql":
+        sql += (
+            f"ON DUPLICATE KEY UPDATE {count} = {count} + VALUES({count}), {duration} = {duration} + VALUES({duration})"
+        )
+    else:
+        sql += (
+            f"ON CONFLICT ({quote('minute')}, {quote('status')}, {quote('slot')}) DO UPDATE SET "
+            f"{count} = {table}.{count} + excluded.{count}, {duration} = {table}.{duration} + excluded.{duration}"
+        )
+    with connection.cursor() as cursor:
+        minute = int(now.timestamp()) // 60
+        cursor.execute(sql, [minute, status.value, os.getpid() % _SLOTS, len(runs), lasted])

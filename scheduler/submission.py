@@ -1,0 +1,175 @@
+"""Starting runs. Submitting is one INSERT in the caller's transaction; the record is the queue entry.
+
+Record id and out-order number are idempotency keys: the same one twice, at the same moment too, is one run.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from execution.errors import PlanErrors
+from execution.inputs import InputNote
+from execution.values import NestingError, dump_tagged
+from scheduler import clock, conf, doorbell, process, transitions
+from scheduler.errors import Refused
+from scheduler.models import TaskDefinition, TaskRecord
+from scheduler.states import Status
+
+#: Characters of the JSON text of all inputs together.
+MAX_INPUTS = 1_000_000
+_ID_LENGTH = 128
+#: No 0/o, 1/l/i: people read these aloud.
+_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The run, whether this call made it, and notes about the inputs."""
+
+    record: TaskRecord
+    created: bool
+    notes: tuple[InputNote, ...] = ()
+
+
+def submit(
+    *,
+    label: str | None = None,
+    definition: TaskDefinition | None = None,
+    inputs: Mapping[str, Any] | None = None,
+    priority: int = 1,
+    record_id: str | None = None,
+    out_order_no: str | None = None,
+    due_at: datetime | None = None,
+    queue: str | None = None,
+    parent: TaskRecord | None = None,
+    periodic: bool = False,
+    actor: str,
+    origin: str,
+) -> Submitted:
+    """Start a run of a definition (by ``label`` or as a row), ready at once or scheduled for ``due_at``.
+
+    One query for the definition, one INSERT; the plan comes from this process's cache. Rings after the commit.
+
+    Raises:
+        Refused: unknown label, disabled definition, a definition that does not compile, or a value that cannot be kept.
+    """
+    found = definition if definition is not None else _definition(label)
+    if not found.enabled:
+        raise Refused(
+            "definition_disabled", f"{found.label} is disabled.", "Enable it on its page, or run another task."
+        )
+    if found.current_id is None:
+        raise Refused("definition_empty", f"{found.label} has no version.", "Import the task again.")
+    _check_keys(record_id, out_order_no, queue)
+    values, notes = _bound(found.current_id, found.label, inputs or {})
+    now = clock.now()
+    later = due_at is not None and due_at > now
+    record = TaskRecord(
+        record_id=record_id or new_record_id(),
+        definition=found,
+        version_id=found.current_id,
+        label=found.label,
+        status=Status.SCHEDULED if later else Status.READY,
+        queue=queue or found.queue or conf.values().default_queue,
+        priority=priority,
+        rank=transitions.rank_of(clock.at_ms(now), priority),
+        due_at=due_at if later else None,
+        created_at=now,
+        ready_at=None if later else now,
+        inputs=values,
+        out_order_no=out_order_no or None,
+        parent=parent,
+        periodic=periodic,
+        created_by=actor[:150],
+    )
+    record.root_record_id = (parent.root_record_id or parent.record_id) if parent is not None else record.record_id
+    return _insert(record, tuple(notes))
+
+
+def new_record_id() -> str:
+    """A short id that people can read aloud: the day, then chance (31^8 a day)."""
+    letters = "".join(secrets.choice(_LETTERS) for _ in range(8))
+    return f"r{clock.now():%y%m%d}-{letters}"
+
+
+def _definition(label: str | None) -> TaskDefinition:
+    if not label:
+        raise Refused("definition_missing", "No task was named.", "Give the label of a definition.")
+    found = TaskDefinition.objects.filter(label=label).first()
+    if found is None:
+        raise Refused(
+            "definition_unknown", f"There is no task {label[:190]!r}.", "Check the label, or import the task."
+        )
+    return found
+
+
+def _check_keys(record_id: str | None, out_order_no: str | None, queue: str | None) -> None:
+    for name, value, longest in (
+        ("record id", record_id, _ID_LENGTH),
+        ("out-order number", out_order_no, _ID_LENGTH),
+        ("queue", queue, 64),
+    ):
+        if value is None:
+            continue
+        if len(value) > longest or not value.strip() or not value.isprintable():
+            raise Refused(
+                "key_invalid",
+                f"The {name} {value[:60]!r} cannot be used.",
+                f"Give 1 to {longest} printable characters, or leave it out.",
+            )
+
+
+def _bound(version_id: int, label: str, given: Mapping[str, Any]) -> tuple[str, Sequence[InputNote]]:
+    """The inputs as tagged JSON."""
+    try:
+        values, notes = process.current().plans.get(version_id).bind_inputs(given)
+        text = json.dumps(dump_tagged(values), separators=(",", ":"))
+    except PlanErrors as error:
+        raise Refused(
+            "definition_invalid",
+            f"{label} cannot run: {error.problems[0]}",
+            "Correct it and import it again.",
+        ) from error
+    except (NestingError, TypeError, RecursionError) as error:
+        raise Refused("input_invalid", f"The inputs cannot be kept: {error}.", "Give plain JSON values.") from error
+    if len(text) > MAX_INPUTS:
+        raise Refused(
+            "input_too_large",
+            f"The inputs are {len(text):,} characters long; the limit is {MAX_INPUTS:,}.",
+            "Pass a reference instead of the data.",
+        )
+    return text, notes
+
+
+def _insert(record: TaskRecord, notes: tuple[InputNote, ...]) -> Submitted:
+    """Insert, or find the run that has one of our keys already. The savepoint keeps the caller's transaction usable."""
+    # record and out-order number are the only unique columns.
+    try:
+        if transaction.get_connection().in_atomic_block:
+            with transaction.atomic():
+                record.save(force_insert=True)
+        else:
+            record.save(force_insert=True)
+    except IntegrityError:
+        earlier = _earlier(record)
+        if earlier is None:
+            raise
+        return Submitted(earlier, created=False, notes=notes)
+    if record.status == Status.READY:
+        doorbell.ring(doorbell.RUNS)
+    return Submitted(record, created=True, notes=notes)
+
+
+def _earlier(record: TaskRecord) -> TaskRecord | None:
+    same = Q(record_id=record.record_id)
+    if record.out_order_no:
+        same |= Q(out_order_no=record.out_order_no)
+    return TaskRecord.objects.filter(same).order_by("pk").first()
