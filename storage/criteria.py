@@ -16,7 +16,7 @@ from storage.states import RequestKind
 _PRIORITY_STEP = 10**14
 _MAX_PRIORITY = 100
 #: A retry policy may be arbitrarily large; a deadline must stay a date.
-_LONGEST_WAIT = timedelta(days=3650)
+_LONGEST_WAIT_MS = 3650 * 24 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,7 @@ class RetryPolicy:
         """First wait + period x retries."""
         if self.max_retries is None:
             return None
-        wait_ms = self.period_ms * self.max_retries
-        return self.first_at + min(timedelta(milliseconds=wait_ms), _LONGEST_WAIT)
+        return self.first_at + timedelta(milliseconds=min(self.period_ms * self.max_retries, _LONGEST_WAIT_MS))
 
     def attempt(self, now: datetime) -> int:
         """The attempt that a polling block would be at: floor((now - first) / period), within the limit."""
