@@ -1,0 +1,180 @@
+"""The rows of processes that fork, written from outside; and what is done about processes that died.
+
+Every method but ``begin``, ``wait_gone`` and ``leave`` uses the caller's connection, which the caller closes before it
+forks.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+from datetime import timedelta
+from pathlib import Path
+
+from django.db import Error
+
+from scheduler import clock, conf, process, queue, recovery, transitions
+from scheduler.flags import Pace
+from scheduler.housekeeping import rows
+from scheduler.housekeeping.sampling import Sampler
+from scheduler.models import ProcessRow, TaskRecord
+from scheduler.q2.children import name_of
+from scheduler.q2.generation import Generation
+from scheduler.q2.patience import brief_connection
+from scheduler.states import Status
+
+log = logging.getLogger(__name__)
+
+#: How often rows of processes that nobody has heard of are closed, in seconds.
+SILENT_EVERY_S = 10.0
+#: How long killed processes may take to vanish.
+GONE_WITHIN_S = 3.0
+
+
+class Census:
+    """Who lives in this cluster, as rows."""
+
+    def __init__(self, queues: tuple[str, ...]) -> None:
+        self._queues = queues
+        self._generation: Generation | None = None
+        self._main_boot = process.new_boot_id()
+        self._main_name = name_of("main", self._main_boot, os.getpid())
+        self._keys: dict[str, int] = {}
+        self._samplers: dict[int, Sampler] = {}
+        self._beat = Pace(0)
+        self._silent = Pace(SILENT_EVERY_S)
+
+    def begin(self, generation: Generation) -> None:
+        """A new generation is about to be forked."""
+        self._generation = generation
+
+    def look(self) -> None:
+        """One look: beats of the processes that fork, the dead, the silent, runs whose lease lapsed."""
+        self._beat.interval = conf.values().housekeeping_interval_s
+        if self._beat.due():
+            self._beat_from_outside()
+        self._close_dead()
+        if self._silent.due():
+            rows.retire_silent()
+        recovery.rescue()
+
+    # --- rows --------------------------------------------------------------------------------------------------------
+
+    def _beat_from_outside(self) -> None:
+        pids = {self._main_name: ("main", self._main_boot, os.getpid(), os.getppid())}
+        if self._generation is not None:
+            boot = self._generation.boot_id
+            seats = {seat.role: seat.pid for seat in self._generation.board.seats() if seat.role != "worker"}
+            if "sentinel" in seats:
+                pids[name_of("sentinel", boot, seats["sentinel"])] = ("sentinel", boot, seats["sentinel"], os.getpid())
+            if "monitor" in seats:
+                parent = seats.get("sentinel", 0)
+                pids[name_of("monitor", boot, seats["monitor"])] = ("monitor", boot, seats["monitor"], parent)
+        for name, (role, boot, pid, parent) in pids.items():
+            if is_running(pid):
+                self._beat_one(name, role, boot, pid, parent)
+        self._keys = {name: key for name, key in self._keys.items() if name in pids}
+        live = {pid for _, _, pid, _ in pids.values()}
+        self._samplers = {pid: sampler for pid, sampler in self._samplers.items() if pid in live}
+
+    def _beat_one(self, name: str, role: str, boot: str, pid: int, parent: int) -> None:
+        sample = self._sample(pid)
+        key = self._keys.get(name)
+        if key is None or not rows.beat(key, sample=sample):
+            self._keys[name] = rows.register(
+                name, role, boot, pid=pid, parent_pid=parent, queues=self._queues, sample=sample
+            )
+
+    def _sample(self, pid: int) -> dict[str, object]:
+        sampler = self._samplers.get(pid)
+        if sampler is None:
+            sampler = self._samplers[pid] = Sampler(pid)
+        return sampler.sample()
+
+    # --- the dead ----------------------------------------------------------------------------------------------------
+
+    def _close_dead(self) -> None:
+        """Close the rows of dead processes of this generation, with their cause, and let their runs go at once."""
+        if self._generation is None:
+            return
+        open_rows = ProcessRow.objects.filter(boot_id=self._generation.boot_id, ended_at__isnull=True)
+        for key, name, role, pid in open_rows.values_list("pk", "name", "role", "pid"):
+            if not is_running(pid):
+                cause = how(self._generation.board.exitcode(pid))
+                rows.retire([key], cause)
+                if role == "worker":
+                    lapse(name)
+
+    def unstarted(self, seconds: float) -> bool:
+        """Whether this cluster holds a claim that nobody has started for so long."""
+        return self._unstarted(seconds).exists()
+
+    def release_lost(self, seconds: float) -> int:
+        """Give such claims back; how many."""
+        return transitions.unclaim(list(self._unstarted(seconds).values_list("pk", flat=True)))
+
+    def _unstarted(self, seconds: float):  # type: ignore[no-untyped-def]
+        boot = self._generation.boot_id if self._generation is not None else ""
+        before = clock.now() - timedelta(seconds=seconds)
+        return TaskRecord.objects.filter(status=Status.CLAIMED, boot_id=boot, claimed_at__lt=before)
+
+    # --- the end -----------------------------------------------------------------------------------------------------
+
+    def wait_gone(self) -> bool:
+        """Wait until no process of the generation is left; whether that happened in time."""
+        deadline = time.monotonic() + GONE_WITHIN_S
+        pids = [seat.pid for seat in self._generation.board.seats()] if self._generation is not None else []
+        while any(is_running(pid) for pid in pids):
+            if time.monotonic() > deadline:
+                log.error("processes of the replaced cluster do not vanish: %s", [p for p in pids if is_running(p)])
+                return False
+            time.sleep(0.02)
+        return True
+
+    def end(self, cause: str) -> None:
+        """The generation is dead: what it held is ready again, and counts nothing against the runs."""
+        if self._generation is None:
+            return
+        boot, self._generation = self._generation.boot_id, None
+        queue.release_claims(boot)
+        running = TaskRecord.objects.filter(status=Status.RUNNING, boot_id=boot)
+        for pk, token in running.values_list("pk", "token"):
+            transitions.hand_back(pk, token)
+        rows.retire_boot(boot, cause)
+
+    def leave(self) -> None:
+        """The main ends: close its own row, if the database can be reached."""
+        key = self._keys.get(self._main_name)
+        if key is None:
+            return
+        try:
+            with brief_connection():
+                rows.retire([key], "stopped")
+        except (Error, OSError) as error:
+            log.warning("the row of this process stays open until it is found silent: %s", error)
+
+
+def lapse(worker: str) -> int:
+    """Let the leases of a dead worker's runs run out now, so that nobody waits for them; how many."""
+    tokens = dict(TaskRecord.objects.filter(status=Status.RUNNING, worker=worker).values_list("pk", "token"))
+    return transitions.renew(tokens, clock.now() - timedelta(seconds=1)) if tokens else 0
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process runs (or is stopped): a zombie does not."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return text.rpartition(")")[2].split()[0] not in ("Z", "X")
+
+
+def how(exitcode: int | None) -> str:
+    """An exit code in words."""
+    if exitcode is None:
+        return "died"
+    if exitcode < 0:
+        return f"killed by {signal.Signals(-exitcode).name}"
+    return "ended" if exitcode == 0 else f"ended with exit code {exitcode}"

@@ -1,0 +1,191 @@
+"""The cluster main: starts the cluster and the io process, watches both, and replaces what is frozen or dead.
+
+This process forks. It owns no thread, and no database connection outlives the look it was opened for.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import logging
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.db import Error
+from django_q.conf import Conf
+
+from scheduler.flags import Flag, Pace
+from scheduler.housekeeping.rows import close_connections
+from scheduler.q2 import board as boards
+from scheduler.q2.census import Census, how
+from scheduler.q2.cluster import KillSafeCluster
+from scheduler.q2.generation import Generation
+from scheduler.q2.iochild import IoChild
+from scheduler.q2.package import ENTRY
+from scheduler.q2.parentage import kill_group
+from scheduler.q2.patience import brief_connection
+
+log = logging.getLogger(__name__)
+
+#: One turn of the watch, in seconds.
+TURN_S = 0.25
+#: A sentinel or pusher whose beat is older is frozen. Both beat several times a second, busy or not.
+BEAT_LIMIT_S = 5.0
+#: A claim that stays unstarted this long while a worker is idle means that the queue between them is frozen.
+UNSTARTED_LIMIT_S = 3.0
+#: What a cluster gets to let its runs go, before it is killed.
+GRACE_S = 5.0
+#: How often the rows are looked at, and lapsed leases rescued.
+LOOK_EVERY_S = 1.0
+#: A new cluster is started at most this often, so that one that dies at once does not spin.
+RESTART_PAUSE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a cluster is started with. ``settings_version`` is asked at every housekeeping tick of its processes."""
+
+    workers: int
+    queues: tuple[str, ...]
+    recycle: int = 500
+    settings_version: Callable[[], int] | None = None
+    io: bool = True
+
+
+class Watchdog:
+    """One cluster on one host, for as long as its process lives."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._quit = Flag()
+        self._look = Pace(LOOK_EVERY_S)
+        self._census = Census(options.queues)
+        self._io = IoChild(options.settings_version) if options.io else None
+        self._cluster: KillSafeCluster | None = None
+        self._started = 0.0
+        self.replacements = 0
+
+    def run(self) -> int:
+        """Serve until SIGTERM or SIGINT, then drain and end; the exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._quit.set())
+        self._prepare()
+        try:
+            self._start()
+            while not self._quit.wait(TURN_S):
+                self._turn()
+        finally:
+            self._shut_down()
+        return 0
+
+    def _prepare(self) -> None:
+        """Everything the children share: configuration, imported code, a heap that copies as little as possible."""
+        Conf.WORKERS = self._options.workers
+        Conf.RECYCLE = self._options.recycle
+        importlib.import_module(ENTRY.rsplit(".", 1)[0])
+        if self._io is not None:
+            self._io.import_code()
+        close_connections()
+        gc.collect()
+        gc.freeze()
+
+    def _start(self) -> None:
+        close_connections()
+        generation = Generation.begin(self._options.workers, self._options.queues, self._options.settings_version)
+        self._census.begin(generation)
+        self._cluster = KillSafeCluster(generation)
+        self._cluster.start()
+        self._started = time.monotonic()
+        if self._io is not None:
+            self._io.ensure(generation)
+        log.info("cluster %s started with %d workers", generation.boot_id[:8], generation.workers)
+
+    # --- watching ----------------------------------------------------------------------------------------------------
+
+    def _turn(self) -> None:
+        assert self._cluster is not None  # noqa: S101 - run() starts one before the first turn
+        fault = self._fault(self._cluster)
+        if fault:
+            self._replace(fault)
+            return
+        if self._io is not None:
+            self._io.ensure(self._cluster.generation)
+        if self._look.due():
+            fault = self._look_at_rows(self._cluster.generation)
+            if fault:
+                self._replace(fault)
+
+    def _fault(self, cluster: KillSafeCluster) -> str:
+        """What is wrong with the processes, in words; empty when nothing is. Needs no database."""
+        if not cluster.sentinel.is_alive():
+            return f"the sentinel died ({how(cluster.sentinel.exitcode)})"
+        board = cluster.generation.board
+        for slot, role in ((boards.SENTINEL, "sentinel"), (boards.PUSHER, "pusher")):
+            age = board.beat_age(slot)
+            if age is not None and age > BEAT_LIMIT_S:
+                return f"the {role} has not moved for {age:.1f} s"
+        return ""
+
+    def _look_at_rows(self, generation: Generation) -> str:
+        """Write the rows of the processes that fork, rescue lapsed runs; a fault of the queue, in words."""
+        try:
+            with brief_connection():
+                self._census.look()
+                if self._census.unstarted(UNSTARTED_LIMIT_S):
+                    return self._judge_unstarted(generation)
+        except (Error, OSError) as error:
+            log.warning("the cluster main cannot reach the database and tries again: %s", error)
+        return ""
+
+    def _judge_unstarted(self, generation: Generation) -> str:
+        """Claims wait though nobody starts them: a busy cluster, a lost message, or a frozen queue?"""
+        idle = generation.board.longest_idle()
+        if idle < UNSTARTED_LIMIT_S:
+            return ""  # all workers have had something to do lately
+        if generation.tasks.empty():
+            # A worker died between taking a task and starting it. Nothing is frozen.
+            log.warning("%d claims had no taker left and are ready again", self._census.release_lost(UNSTARTED_LIMIT_S))
+            return ""
+        return f"claims stay unstarted although a worker has been idle for {idle:.1f} s"
+
+    # --- replacing ---------------------------------------------------------------------------------------------------
+
+    def _replace(self, fault: str) -> None:
+        """Stop claiming, a short grace, kill the group, give its claims back, start anew with a new boot id."""
+        log.error("replacing the cluster: %s", fault)
+        self._end_cluster(f"replaced: {fault}")
+        self.replacements += 1
+        pause = RESTART_PAUSE_S - (time.monotonic() - self._started)
+        if pause > 0 and self._quit.wait(pause):
+            return
+        if not self._quit.is_set():
+            self._start()
+
+    def _end_cluster(self, cause: str) -> None:
+        cluster, self._cluster = self._cluster, None
+        if cluster is None:
+            return
+        generation = cluster.generation
+        cluster.stop()
+        # A dead sentinel has taken its children with it: nothing to wait for.
+        cluster.sentinel.join(GRACE_S)
+        kill_group(cluster.sentinel.pid)
+        cluster.sentinel.join()
+        self._census.wait_gone()
+        try:
+            with brief_connection():
+                self._census.end(cause)
+        except (Error, OSError) as error:
+            # Their leases and claims lapse by themselves, only later.
+            log.warning("could not give back what cluster %s held: %s", generation.boot_id[:8], error)
+        generation.end()
+
+    def _shut_down(self) -> None:
+        if self._io is not None:
+            self._io.ask_to_stop()
+        self._end_cluster("stopped")
+        if self._io is not None:
+            self._io.stop(GRACE_S)
+        self._census.leave()
