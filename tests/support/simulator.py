@@ -37,7 +37,9 @@ class SimulatorProcess:
             rest = self.process.communicate(timeout=10)[0]
             raise AssertionError(f"the simulator did not start: {first}{rest}")
         self.url = found[0]
-        self.client = httpx.Client(base_url=self.url, timeout=10, trust_env=False)
+        self.client = httpx.Client(
+            base_url=self.url, timeout=10, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
+        )
         return self
 
     def __exit__(self, *exc_info: object) -> None:

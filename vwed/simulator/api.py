@@ -302,9 +302,9 @@ def _text(spec: Mapping[str, Any], name: str) -> str:
 
 
 def _integer(spec: Mapping[str, Any], name: str, default: int | None = None) -> int:
-    value = spec.get(name, default)
+    value: Any = spec.get(name, default)
     try:
-        return int(value)  # type: ignore[arg-type]
+        return int(value)
     except (TypeError, ValueError, OverflowError):
         raise Refused(BAD_REQUEST, f"{name} must be a whole number") from None
 
