@@ -39,7 +39,13 @@ def note_sent(order_id: str, record_pk: int | None, block: str, now: datetime) -
 
 
 def request_termination(orders: Iterable[tuple[str, int | None, str]], now: datetime) -> None:
-    """Ask the fleet, once per order (id, record, block), to stop them; no robot is taken out of dispatch."""
+    """Ask the fleet, once per order (id, record, block), to stop them; no robot is taken out of dispatch.
+
+    An order that the run itself has asked to stop is not asked again.
+    """
+    wanted = list(orders)
+    by_runs = Effect.objects.filter(record_id__in={pk for _, pk, _ in wanted}, operation="terminate")
+    asked = set(by_runs.exclude(status=EffectStatus.FAILED).values_list("order_id", flat=True))
     Effect.objects.bulk_create(
         [
             Effect(
@@ -54,7 +60,8 @@ def request_termination(orders: Iterable[tuple[str, int | None, str]], now: date
                 due_at=now,
                 created_at=now,
             )
-            for order_id, record_pk, block in orders
+            for order_id, record_pk, block in wanted
+            if order_id not in asked
         ],
         ignore_conflicts=True,
     )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
+from scheduler import clock, conf, retention, wakes
 from scheduler.fleet import orders
 from scheduler.io.services import Service
+from storage import matching
 
 #: Seconds between two looks for orders that their runs left behind.
 LEFTOVERS_S = 5.0
@@ -13,4 +17,22 @@ LEFTOVERS_S = 5.0
 
 def services() -> Sequence[Service]:
     """Every service, in the order of their first run."""
-    return (Service("fleet_leftovers", lambda: LEFTOVERS_S, orders.terminate_leftovers),)
+    return (
+        Service("storage_sweep", lambda: conf.values().match_sweep_s, _sweep_storage),
+        Service("fleet_leftovers", lambda: LEFTOVERS_S, orders.terminate_leftovers),
+        Service("retention", lambda: conf.values().cleanup_interval_s, _prune),
+    )
+
+
+def _sweep_storage() -> Mapping[str, Any]:
+    """Repair matches and wakes that a crash swallowed."""
+    return asdict(matching.sweep(_wake_holder, now=clock.now()))
+
+
+def _wake_holder(holder: str, _key: str) -> None:
+    wakes.wake_holders([holder])
+
+
+def _prune() -> Mapping[str, Any]:
+    """Keep every table within its bounds."""
+    return retention.run_once().as_json()

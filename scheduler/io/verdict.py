@@ -11,6 +11,8 @@ from scheduler.states import EffectStatus
 
 #: A fleet that says no for a passing reason is asked this often before the block fails.
 REFUSALS = 5
+#: Calls that nothing depends on: one refusal is enough.
+OPTIONAL = frozenset({"dispatchable"})
 _LONGEST_EXPONENT = 16
 
 
@@ -61,7 +63,7 @@ def judge(effect: Claimed, reply: Reply, backoff: Backoff, chance: Callable[[], 
         case RefusedCall(code=code, message=message):
             refusals = int(effect.result.get("refusals", 0)) + 1
             result = {"code": code, "message": message, "refusals": refusals}
-            if code == COMPLETE or refusals >= REFUSALS:
+            if code == COMPLETE or refusals >= REFUSALS or effect.operation in OPTIONAL:
                 return Verdict(EffectStatus.FAILED, result)
             return Verdict(EffectStatus.PENDING, result, backoff.pause(refusals, chance()))
         case Unreachable(reason=reason, maybe_sent=maybe_sent):
