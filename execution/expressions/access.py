@@ -42,7 +42,6 @@ _METHODS: Final[Mapping[type, Mapping[str, Method]]] = {
 }
 _REFLECTION: Final = frozenset(
     {
-        
         "class",
         "getClass",
         "forName",
@@ -58,8 +57,6 @@ _REFLECTION: Final = frozenset(
         "notifyAll",
         "clone",
         "finalize",
-    ,
-        ,
     }
 )
 

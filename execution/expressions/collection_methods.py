@@ -121,6 +121,6 @@ CHANGING: Final = frozenset(
         "computeIfAbsent",
         "computeIfPresent",
         "addFirst",
-        "addLast",,
+        "addLast",
     }
 )

@@ -110,7 +110,7 @@ REFUSED_NAMES: Final = frozenset(
         "def",
         "function",
         "eval",
-        "exec",,
+        "exec",
     }
 )
 
