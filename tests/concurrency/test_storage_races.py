@@ -5,6 +5,7 @@ The same tests run on SQLite (one writer at a time) and on MariaDB (row locks).
 
 from __future__ import annotations
 
+import itertools
 import threading
 
 import pytest
@@ -33,6 +34,9 @@ class Runs:
 
     def __init__(self, holders: list[str]) -> None:
         self._events = {holder: threading.Event() for holder in holders}
+        self._turns_waited = itertools.count(1)
+        #: Set when 20 had to wait; the first holders keep their location until then, so that there is a crowd.
+        self.crowded = threading.Event()
 
     def wake(self, holder: str, _key: str) -> None:
         self._events[holder].set()
@@ -44,6 +48,8 @@ class Runs:
             if isinstance(outcome, Found):
                 return outcome.site_id
             assert isinstance(outcome, Waiting)
+            if next(self._turns_waited) >= 20:
+                self.crowded.set()
             matching.match_request(key, self.wake)
             assert self._events[holder].wait(50), f"{holder} was never woken"
             self._events[holder].clear()
@@ -68,6 +74,7 @@ def test_40_runs_share_5_locations_one_holder_each_and_nobody_waits_for_ever() -
                 assert site not in busy, f"{site} has two holders"
                 busy.add(site)
             assert holder_of(site) == holder
+            assert runs.crowded.wait(50)
             with guard:
                 busy.remove(site)
             runs.give_back(holder, site)
