@@ -51,9 +51,79 @@ class Waiting(Effect):
 
 @dataclass(frozen=True, slots=True)
 class RunChildren(Local):
-    """Run the children of one branch of this block in order; answers ``None`` when they are done."""
+    """Run the children of one branch of this block in order; answers ``None`` when they are done.
+
+    With ``catch`` a failure inside is answered as ``ChildFailure`` instead of failing this block. With ``cleanup`` it
+    is answered only when an enclosing block catches it, and so is a ``break`` that leaves this block (``Left``):
+    the handler tidies up and lets it travel on.
+    """
 
     branch: str = "default"
+    catch: bool = False
+    cleanup: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunRound(Local):
+    """One round of a loop; answers ``None``, or ``Left("break")`` when the round was left by a break.
+
+    A loop's memory is this number alone: yielding a round forgets all answers before it. A handler that is entered
+    with ``at`` (not ``None``) begins by yielding that very round again. ``quiet``: its information lines
+    are not kept.
+    """
+
+    number: int
+    outputs: Mapping[str, Any] | None = None
+    branch: str = "default"
+    quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunBranches(Local):
+    """Run every child of one branch as a branch of its own, interleaved; answers ``None`` when all have ended well.
+
+    All branches run to their end; then the first in list order that did not end well decides: its failure (or an
+    answer ``success: false`` of the child) fails this block, a break travels on.
+    """
+
+    branch: str = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluate(Local):
+    """Evaluate a parameter declared as deferred; answers its converted value."""
+
+    parameter: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leave(Local):
+    """Leave the blocks around this one: ``break`` up to the nearest loop, ``return`` ends the run as finished."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Offer(Local):
+    """Facts for the blocks inside this one (``run.offered(name)``), for example the order they add actions to."""
+
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AmendOffer(Local):
+    """Change a fact that an enclosing block offers."""
+
+    name: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class SetInput(Local):
+    """Overwrite a value of ``taskInputs`` (the robot action does, for the blocks after it)."""
+
+    name: str
+    value: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +171,13 @@ class Log(Local):
     level: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class PassOn(Local):
+    """Let a failure or a break that this block was shown (``catch``, ``cleanup``) travel on outwards."""
+
+    what: ChildFailure | Left
+
+
 # --- Storage ---------------------------------------------------------------------------------------------------------
 
 
@@ -134,7 +211,10 @@ class AcquireSite(Storage):
 
 @dataclass(frozen=True, slots=True)
 class LockSite(Storage):
-    """Lock one location for ``holder`` (``None``: the run). Answers ``SiteFound``, ``NotFound`` (tries used up) or ``Pending``."""
+    """Lock one location for ``holder`` (``None``: the run).
+
+    Answers ``SiteFound``, ``NotFound`` (tries used up) or ``Pending``.
+    """
 
     site_id: str
     holder: str | None = None
@@ -186,24 +266,47 @@ class FleetCall(External):
 
 @dataclass(frozen=True, slots=True)
 class Sleep(Waiting):
-    """Wait ``milliseconds`` from the moment it is yielded; answers ``None``."""
+    """Wait ``milliseconds`` from the moment it is yielded; answers ``None``. ``code`` and ``args`` say why."""
 
     milliseconds: int
+    code: str = "time"
+    args: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class AwaitOrder(Waiting):
     """Wait until a fleet order reaches ``goal``; answers an ``OrderView``.
 
-    Goals: ``vehicle`` (a vehicle is named and the state is WAITING, FAILED or FINISHED), ``block:<block id>`` (that action is
-    FINISHED or MANUAL_FINISHED), ``final`` (FINISHED or STOPPED). A STOPPED order satisfies every goal: the handler looks at it.
+    Goals: ``vehicle`` (a vehicle is named and the state is WAITING, FAILED or FINISHED), ``block:<block id>`` (that
+    action is FINISHED or MANUAL_FINISHED), ``final`` (FINISHED or STOPPED). An order that is STOPPED or refused
+    (``Error``) satisfies every goal: the handler looks at it. ``args`` are for the reader of the wait.
     """
 
     order_id: str
     goal: str
+    args: Mapping[str, Any] = field(default_factory=dict)
 
 
 # --- Answers ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The children were left before their end; ``kind`` as in ``Leave``."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChildFailure:
+    """A block inside failed: what ``BlockError`` says, and which block it was."""
+
+    code: str
+    message: str
+    remedy: str
+    final: bool
+    block: str
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +346,7 @@ class Unlocked:
 
 @dataclass(frozen=True, slots=True)
 class EffectAnswer:
-    """What became of an external effect: ``done``, ``failed`` or ``unknown`` (a crash between sending and the answer)."""
+    """What became of an external effect: ``done``, ``failed`` or ``unknown`` (a crash between sending and answer)."""
 
     outcome: str
     result: Mapping[str, Any]
@@ -252,7 +355,10 @@ class EffectAnswer:
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """A fleet order as last seen. ``blocks``: action id → state; ``reason``: the fleet's own words (first error, else message)."""
+    """A fleet order as last seen. ``blocks``: action id → state.
+
+    ``reason``: the fleet's own words (the first error's text, else the order's message).
+    """
 
     order_id: str
     state: str
@@ -267,8 +373,8 @@ class OrderView:
 class Pending:
     """Not yet. What the branch waits for, in the codes of the why card.
 
-    ``key`` wakes it (``time``, ``effect:<key>``, ``order:<id>``, ``site:<request key>``); ``due_ms`` wakes it by time (epoch
-    milliseconds of the database's clock) and may be ``None``. ``log`` is said once, when its text changes.
+    ``key`` wakes it (``time``, ``effect:<key>``, ``order:<id>``, ``site:<request key>``); ``due_ms`` wakes it by time
+    (epoch milliseconds of the database's clock) and may be ``None``. ``log`` is said once, when its text changes.
     """
 
     key: str

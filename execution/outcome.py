@@ -1,4 +1,7 @@
-"""How a slice of a run ends: values, never exceptions (``LeaseLost`` excepted, because nothing may be written after it)."""
+"""How a slice of a run ends: values, never exceptions.
+
+``LeaseLost`` is the one exception, because nothing may be written after it.
+"""
 
 from __future__ import annotations
 

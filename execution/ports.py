@@ -11,13 +11,14 @@ from execution.outcome import Snapshot
 
 
 class CheckpointTx(Protocol):
-    """One open checkpoint: begun with the fencing update, committed when the ``with`` block is left without an error."""
+    """One open checkpoint: begun with the fencing update, committed when its ``with`` block is left without error."""
 
     def apply(self, effect: Storage, key: str, since_ms: int) -> Any | Pending:
         """Carry out a storage effect. ``key`` names the attempt-independent request; ``since_ms`` is its first wait.
 
         Raises:
-            execution.errors.BlockError: the effect is refused (unknown location, deadline reached ...); nothing of it is kept.
+            execution.errors.BlockError: the effect is refused (unknown location, deadline reached ...). It leaves
+                the ``with`` block as an exception, so nothing of the checkpoint is kept.
         """
 
     def save(self, snapshot: Snapshot) -> None:

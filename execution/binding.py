@@ -1,0 +1,236 @@
+"""From the parameters a definition gives a block to one function that evaluates them all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from execution.definition import Problems, RawBlock
+from execution.errors import BlockError, ExpressionError
+from execution.expressions import Expression, compile
+from execution.parameters import ParameterSpec, shown
+
+Scope = Mapping[str, Any]
+Getter = Callable[[Scope], Any]
+
+
+@dataclass(slots=True)
+class Binding:
+    """How a block's parameters come about: ``constant`` when nothing has to be evaluated, else ``bind``."""
+
+    constant: Any = None
+    bind: Callable[[Scope], Any] | None = None
+    deferred: dict[str, Getter] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Source:
+    """One parameter of one block: a constant, or a getter."""
+
+    spec: ParameterSpec
+    value: Any = None
+    getter: Getter | None = None
+
+
+class Binder:
+    """Compiles parameters; keeps every expression, so that the plan knows what is read."""
+
+    def __init__(self, problems: Problems, *, strict: bool = False) -> None:
+        self.expressions: list[Expression] = []
+        self._problems = problems
+        self._strict = strict
+
+    def bind(self, raw: RawBlock) -> Binding:
+        """The binding of a block; faults go to ``problems``."""
+        spec = raw.spec
+        if spec.params is None:
+            return Binding()
+        left = dict(raw.parameters)
+        sources = [self._source(raw, item, left) for item in spec.parameters]
+        for name in left:
+            self._problems.warn(
+                f"{raw.where} › {str(name)[:60]}", "parameter.ignored", f"{raw.type} does not use this parameter."
+            )
+        binding = Binding()
+        ready = []
+        for source in sources:
+            if source.spec.deferred:
+                binding.deferred[source.spec.name] = _converted(source)
+            else:
+                ready.append(source)
+        if all(source.getter is None for source in ready):
+            binding.constant = spec.params(**{source.spec.field: source.value for source in ready})
+        else:
+            binding.bind = _bind_function(spec.params, ready)
+        return binding
+
+    def _source(self, raw: RawBlock, spec: ParameterSpec, left: dict[str, Any]) -> _Source:
+        if spec.prefix:
+            return self._gathered(raw, spec, left)
+        given = left.pop(spec.name, None)
+        where = f"{raw.where} › {spec.name}"
+        source = _Source(spec)
+        value, getter = self._value(given, where)
+        if getter is not None:
+            source.getter = getter
+            return source
+        if value is None or value == "":
+            if spec.required:
+                self._problems.add(where, "parameter.missing", f"{raw.type} needs {spec.name}.", "Give it a value.")
+            elif spec.advised:
+                self._problems.warn(
+                    where, "parameter.empty", f"{spec.name} is empty; the block will refuse to run.", "Give it a value."
+                )
+            return source
+        try:
+            source.value = spec.convert(value)
+        except ValueError as error:
+            self._problems.add(where, "parameter.type", f"{spec.name}: {error}.", "Correct the value.")
+        return source
+
+    def _gathered(self, raw: RawBlock, spec: ParameterSpec, left: dict[str, Any]) -> _Source:
+        getters: dict[str, Getter] = {}
+        for name in [name for name in left if isinstance(name, str) and name.startswith(spec.prefix)]:
+            value, getter = self._value(left.pop(name), f"{raw.where} › {name}")
+            getters[name.removeprefix(spec.prefix)] = getter or _constant(value)
+        source = _Source(spec)
+        if getters:
+            source.getter = lambda scope: {name: get(scope) for name, get in getters.items()}
+        return source
+
+    def _value(self, given: Any, where: str) -> tuple[Any, Getter | None]:
+        """A parameter as a constant or a getter: ``Simple`` trimmed text, ``Expression``, ``Key-Value`` a map."""
+        if given is None:
+            return None, None
+        if not isinstance(given, Mapping):
+            self._problems.add(where, "parameter.malformed", "A parameter is an object with type and value.")
+            return None, None
+        kind, value = given.get("type"), given.get("value")
+        if value is None:
+            return None, None
+        if kind == "Simple":
+            return _trimmed(value), None
+        if kind == "Expression":
+            return self._expression(_trimmed(value), where)
+        if kind == "Key-Value":
+            return self._key_value(value, where)
+        self._problems.warn(
+            where,
+            "parameter.kind",
+            f"A parameter of type {shown(kind)} is taken as empty.",
+            "Use Simple, Expression or Key-Value.",
+        )
+        return None, None
+
+    def _expression(self, text: str | None, where: str) -> tuple[Any, Getter | None]:
+        if text is None:
+            return None, None
+        try:
+            expression = compile(text)
+            if expression.constant:
+                return expression.evaluate({}), None
+        except ExpressionError as error:
+            place = f" (at character {error.position + 1})" if error.position is not None else ""
+            self._problems.add(where, "expression.invalid", f"{error.message.rstrip('.')}{place}.", error.hint)
+            return None, None
+        self.expressions.append(expression)
+        return None, partial(expression.evaluate, strict_variables=True) if self._strict else expression.evaluate
+
+    def _key_value(self, value: Any, where: str) -> tuple[Any, Getter | None]:
+        rows = value
+        if isinstance(value, str):
+            if not value.strip():
+                return None, None
+            try:
+                rows = json.loads(value)
+            except (ValueError, RecursionError):
+                rows = None
+        if not isinstance(rows, list) or not all(isinstance(row, Mapping) and len(row) >= 2 for row in rows):
+            self._problems.add(
+                where,
+                "parameter.key-value",
+                "A Key-Value parameter is a JSON list of objects with key, value and type.",
+                "Enter it again as rows of key and value.",
+            )
+            return None, None
+        pairs = [self._row(list(row.values()), where) for row in rows]
+        return None, lambda scope: {key(scope): get(scope) for key, get in pairs}
+
+    def _row(self, fields: list[Any], where: str) -> tuple[Getter, Getter]:
+        kind = fields[2] if len(fields) > 2 else None
+        key, value = self._cell(fields[0], where), self._cell(fields[1], where)
+        return key, _parsed(value) if kind == "object" else value
+
+    def _cell(self, cell: Any, where: str) -> Getter:
+        if isinstance(cell, str) and cell.startswith("="):
+            value, getter = self._expression(cell[1:].strip() or None, where)
+            return getter or _constant(value)
+        return _constant(cell)
+
+
+def _constant(value: Any) -> Getter:
+    return lambda scope: value
+
+
+def _parsed(getter: Getter) -> Getter:
+    def parse(scope: Scope) -> Any:
+        value = getter(scope)
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            raise ValueError(f"JSON is wanted, not {shown(value)}") from None
+
+    return parse
+
+
+def _trimmed(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    words = (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)).strip()
+    return words or None
+
+
+def _refused(name: str, error: ExpressionError | ValueError) -> BlockError:
+    if isinstance(error, ExpressionError):
+        return BlockError("block.expression", f"{name}: {error}", remedy=error.hint)
+    return BlockError("block.parameter", f"{name}: {error}.", remedy="Correct the parameter or what it reads.")
+
+
+def _converted(source: _Source) -> Getter:
+    name, getter, value, convert = source.spec.name, source.getter, source.value, source.spec.convert
+
+    def evaluate(scope: Scope) -> Any:
+        try:
+            return value if getter is None else convert(getter(scope))
+        except (ExpressionError, ValueError) as error:
+            raise _refused(name, error) from error
+
+    return evaluate
+
+
+def _bind_function(params: type, sources: list[_Source]) -> Callable[[Scope], Any]:
+    constants = {
+        source.spec.field: source.value for source in sources if source.getter is None and source.value is not None
+    }
+    evaluated = tuple(
+        (source.spec.field, source.getter, source.spec.convert) for source in sources if source.getter is not None
+    )
+
+    names = {source.spec.field: source.spec.name or source.spec.prefix for source in sources}
+
+    def bind(scope: Scope) -> Any:
+        made = params(**constants)
+        target = ""
+        try:
+            for target, getter, convert in evaluated:
+                setattr(made, target, convert(getter(scope)))
+        except (ExpressionError, ValueError) as error:
+            raise _refused(names[target], error) from error
+        return made
+
+    return bind

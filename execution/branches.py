@@ -1,0 +1,130 @@
+"""The branches of a run: who is ready, the sliding window of parallel blocks, and how branches come together again.
+
+A branch counts as active while it, or any branch below it, can do something now; one that waits does not, so a
+branch behind the window that frees what the others wait for still gets its turn.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from execution.effects import ChildFailure, Left
+from execution.frames import ENDED, JOINING, READY, WAITING, Branch, Frame, Parallel
+from execution.plan import PlanBlock
+
+
+class Branches:
+    """All live branches by key, and those that are ready in the order they take turns."""
+
+    def __init__(self, window: int) -> None:
+        self.all: dict[str, Branch] = {}
+        self.ready: deque[Branch] = deque()
+        self._window = window
+
+    def add(self, branch: Branch) -> None:
+        """Add a branch that is ready."""
+        self.all[branch.key] = branch
+        self.ready.append(branch)
+
+    def fork(self, owner: Branch, frame: Frame, children: tuple[PlanBlock, ...]) -> bool:
+        """Begin a parallel block; answers whether some of its children have to wait for a place in the window."""
+        frame.parallel = Parallel(children)
+        owner.status = JOINING
+        self._fill(owner, frame.parallel)
+        return frame.parallel.following < len(children)
+
+    def _fill(self, owner: Branch, parallel: Parallel) -> None:
+        frame = owner.stack[-1]
+        while parallel.following < len(parallel.children) and parallel.active < self._window:
+            index = parallel.following
+            parallel.following += 1
+            parallel.active += 1
+            branch = Branch(f"{owner.key}.{frame.seq}.{index}", owner, index, base_frame(frame, parallel, index))
+            parallel.branches[index] = branch
+            self.add(branch)
+
+    def rest(self, branch: Branch) -> None:
+        """The branch waits now: its place in the window is free."""
+        self._deactivate(branch)
+
+    def _deactivate(self, branch: Branch) -> None:
+        """Take a branch off the active ones, and the branches above whose last active one it was."""
+        current: Branch | None = branch
+        while current is not None and current.active:
+            current.active = False
+            owner = current.owner
+            if owner is None:
+                return
+            parallel = parallel_of(owner)
+            parallel.active -= 1
+            self._fill(owner, parallel)
+            current = owner if parallel.active == 0 else None
+
+    def wake(self, branch: Branch) -> None:
+        """The branch goes on."""
+        branch.wait = None
+        branch.status = READY
+        self.ready.append(branch)
+        current: Branch | None = branch
+        while current is not None and not current.active:
+            current.active = True
+            current = current.owner
+            if current is not None:
+                parallel_of(current).active += 1
+
+    def end(self, branch: Branch, result: ChildFailure | Left | bool, *, keep: bool = False) -> None:
+        """A branch has ended; the last one gives its owner the turn. ``keep``: its stack is needed to go on later."""
+        branch.status = ENDED
+        if not keep:
+            del self.all[branch.key]
+        owner = branch.owner
+        if owner is None:
+            return
+        parallel = parallel_of(owner)
+        parallel.results[branch.index] = result
+        if not keep:
+            del parallel.branches[branch.index]
+        self._deactivate(branch)
+        if all(answer is not None for answer in parallel.results):
+            owner.stack[-1].children = ()
+            owner.stack[-1].pos = 0
+            self.wake(owner)
+
+    def discard_turn(self, branch: Branch) -> None:
+        """The branch cannot go on after all: take it out of those that are ready."""
+        if branch in self.ready:
+            self.ready.remove(branch)
+
+    def drop(self, parallel: Parallel) -> None:
+        """Forget the branches of a parallel block that is left."""
+        for branch in parallel.branches.values():
+            self.all.pop(branch.key, None)
+        parallel.branches.clear()
+
+    def waiting(self) -> list[Branch]:
+        """The branches that wait, in a fixed order."""
+        return sorted((branch for branch in self.all.values() if branch.status == WAITING), key=lambda item: item.key)
+
+
+def parallel_of(owner: Branch) -> Parallel:
+    """The parallel block at the top of a branch."""
+    parallel = owner.stack[-1].parallel
+    if parallel is None:
+        raise LookupError(f"branch {owner.key} is not at a parallel block")
+    return parallel
+
+
+def base_frame(frame: Frame, parallel: Parallel, index: int) -> Frame:
+    """The bottom of a branch's stack: runs one child of the parallel block, has no block record of its own."""
+    base = Frame(frame.block, None, 0, frame.iteration, 0)
+    base.inner = frame.inner
+    base.children = (parallel.children[index],)
+    return base
+
+
+def first_fault(parallel: Parallel) -> ChildFailure | Left | None:
+    """The first result in list order that is not good."""
+    for result in parallel.results:
+        if isinstance(result, ChildFailure | Left):
+            return result
+    return None

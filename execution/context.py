@@ -1,0 +1,173 @@
+"""What a run knows while it runs: inputs, variables, outputs that are still needed. Dies with the run.
+
+Nothing but the executor's frame keeps a reference to it; ``cleanup`` empties it on every way out, and a
+``ContextRegister`` can tell which contexts are alive and which outlived their run.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from execution.errors import BlockError
+from execution.limits import Limits, RunInfo
+from execution.values import Long
+
+MAX_DEPTH = 100
+_SMALL = frozenset({int, bool, float, type(None), Long})
+
+
+class TaskContext:
+    """Inputs, variables with the block that set them, live outputs, the last blocks executed; counts its bytes."""
+
+    __slots__ = (
+        "__weakref__",
+        "_limit",
+        "_sizes",
+        "bytes",
+        "finished",
+        "inputs",
+        "outputs",
+        "path",
+        "scope",
+        "sources",
+        "variables",
+    )
+
+    def __init__(self, inputs: dict[str, Any], info: RunInfo, limits: Limits) -> None:
+        self.inputs = inputs
+        self.variables: dict[str, Any] = {}
+        self.sources: dict[str, str] = {}
+        self.outputs: dict[str, Mapping[str, Any]] = {}
+        self.path: deque[str] = deque(maxlen=limits.path_ring)
+        self.bytes = 0
+        self.finished = False
+        self._limit = limits.context_bytes
+        self._sizes: dict[str, int] = {}
+        self.scope: dict[str, Any] = {
+            "taskInputs": self.inputs,
+            "blocks": self.outputs,
+            "task": {
+                "id": info.definition_id,
+                "defLabel": info.label,
+                "createdOn": info.created_on,
+                "status": info.status,
+                "taskRecordId": info.record_id,
+                "priority": info.priority,
+                "variables": self.variables,
+            },
+        }
+        for name, value in inputs.items():
+            self._account(f"i:{name}", value, "inputs")
+
+    def set_variable(self, name: str, value: Any, block: str) -> None:
+        """Store a task variable.
+
+        Raises:
+            BlockError: the context would grow beyond its limit, or the value is nested too deeply.
+        """
+        self._account(name, value, block)
+        self.variables[name] = value
+        self.sources[name] = block
+
+    def set_input(self, name: str, value: Any, block: str) -> None:
+        """Overwrite a value of ``taskInputs``; raises as ``set_variable``."""
+        self._account(f"i:{name}", value, block)
+        self.inputs[name] = value
+
+    def keep_outputs(self, block: str, outputs: Mapping[str, Any], read: frozenset[str] | bool = True) -> None:
+        """Keep those outputs of a block that later expressions can read; raises as ``set_variable``."""
+        if read is not True:
+            if not read:
+                return
+            outputs = {name: value for name, value in outputs.items() if name in read}
+        self._account(f"o:{block}", outputs, block)
+        self.outputs[block] = outputs
+
+    def set_priority(self, priority: int) -> None:
+        """The priority as expressions see it."""
+        self.scope["task"]["priority"] = priority
+
+    @property
+    def priority(self) -> int:
+        """The priority as expressions see it."""
+        return int(self.scope["task"]["priority"])
+
+    def _account(self, key: str, value: Any, block: str) -> None:
+        size = len(value) + 64 if type(value) is str else measure(value, self._limit)
+        before = self._sizes.get(key, 0)
+        total = self.bytes - before + size
+        if total > self._limit and size > before:
+            raise BlockError(
+                "context.too-large",
+                f"{block} would make the data of this run {total} bytes large; the limit is {self._limit}.",
+                remedy="Keep less in variables and outputs, or raise the context limit.",
+            )
+        self._sizes[key] = size
+        self.bytes = total
+
+    def cleanup(self) -> None:
+        """Empty the context. Called in the ``finally`` of every slice; harmless when called twice."""
+        self.finished = True
+        for part in (self.inputs, self.variables, self.sources, self.outputs, self._sizes, self.scope):
+            part.clear()
+        self.path.clear()
+        self.bytes = 0
+
+
+def measure(value: Any, limit: int) -> int:
+    """Bytes that a value takes, roughly; stops counting above ``limit``.
+
+    Raises:
+        BlockError: the value is nested deeper than ``MAX_DEPTH``.
+    """
+    total = 0
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        below: list[Any] = []
+        for item in level:
+            kind = type(item)
+            if kind in _SMALL:
+                total += 32
+            elif isinstance(item, str):
+                total += 64 + len(item)
+            elif isinstance(item, Mapping):
+                total += 64 + 50 * len(item)
+                below.extend(item)
+                below.extend(item.values())
+            elif isinstance(item, list | tuple):
+                total += 64 + 8 * len(item)
+                below.extend(item)
+            else:
+                total += 64
+            if total > limit:
+                return total
+        if not below:
+            return total
+        level = below
+    raise BlockError(
+        "context.too-deep",
+        f"A value nested more than {MAX_DEPTH} levels deep cannot be kept.",
+        remedy="Flatten the value.",
+    )
+
+
+class ContextRegister:
+    """Knows the contexts of one process without keeping them alive. Owned by the worker process, not by a module."""
+
+    def __init__(self) -> None:
+        self._contexts: weakref.WeakSet[TaskContext] = weakref.WeakSet()
+
+    def add(self, context: TaskContext) -> None:
+        """Watch a context."""
+        self._contexts.add(context)
+
+    def alive(self) -> int:
+        """How many contexts exist now."""
+        return len(self._contexts)
+
+    def left_behind(self) -> list[TaskContext]:
+        """Contexts of runs that have ended or been suspended and are still referenced: each one is a leak."""
+        return [context for context in self._contexts if context.finished]

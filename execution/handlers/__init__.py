@@ -1,0 +1,12 @@
+"""The block families, listed by name: a block exists because its family is imported here."""
+
+from __future__ import annotations
+
+from execution.registry import REGISTRY
+
+
+def load() -> None:
+    """Import every family and freeze the registry. Cheap when it has been done."""
+    from execution.handlers import control, flow, loops, parallel, robots, sites, task, variables  # noqa: F401
+
+    REGISTRY.freeze()

@@ -1,0 +1,38 @@
+"""Keys of effects, orders and actions, derived from record, attempt, block and iteration: nothing is ordered twice."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from execution.limits import RunInfo
+
+MAX_KEY = 120
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
+
+
+def execution_key(info: RunInfo, block: str, iteration: str) -> str:
+    """The key of one block execution; safe in a URL, at most 110 characters so that a number can follow."""
+    record = _safe(info.record_id) if info.attempt <= 1 else f"{_safe(info.record_id)}~a{info.attempt}"
+    key = f"{record}~{_safe(block)}"
+    if iteration:
+        key = f"{key}~{iteration}"
+    return _cut(key, MAX_KEY - 10)
+
+
+def effect_key(base: str, round_number: int | None, number: int) -> str:
+    """The key of the ``number``-th answer that a block execution asks for."""
+    return f"{base}:{number}" if round_number is None else f"{base}:{round_number}.{number}"
+
+
+def _safe(text: str) -> str:
+    clean = _UNSAFE.sub("_", text)
+    return text if clean == text else f"{clean}.{_digest(text)[:8]}"
+
+
+def _cut(key: str, length: int) -> str:
+    return key if len(key) <= length else f"{key[: length - 17]}~{_digest(key)[:16]}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,37 @@
+"""Values the engine is given: limits (the tunables) and the facts of the record it runs for. It looks nothing up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one slice and one run. Times in milliseconds, sizes in bytes or characters.
+
+    ``slice_steps=1`` ends the slice after every block: the switch of the equivalence test.
+    """
+
+    slice_ms: int = 2000
+    slice_steps: int = 1_000_000
+    flush_rows: int = 2000
+    max_block_depth: int = 100
+    max_parallel_blocks: int = 10
+    context_bytes: int = 8 * 1024 * 1024
+    row_text: int = 8192
+    path_ring: int = 200
+    require_key_route: bool = True
+    strict_variables: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """Facts of the record, for the ``task`` scope of expressions and for the keys of effects."""
+
+    record_id: str
+    definition_id: str = ""
+    label: str = ""
+    created_on: str = ""
+    status: int = 1000
+    priority: int = 1
+    attempt: int = 1

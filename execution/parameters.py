@@ -1,0 +1,161 @@
+"""Parameters of a block: declared once in a dataclass, converted from what a definition or an expression gives.
+
+``param(text, required=True)`` declares one; its name in a definition is the field's name in camel case unless told.
+A converter takes any value of an expression and returns the value for the handler, or raises ``ValueError`` saying
+what it wanted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from execution.values import to_text
+
+Converter = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterSpec:
+    """One declared parameter: ``field`` of the dataclass, ``name`` in a definition."""
+
+    field: str
+    name: str
+    convert: Converter
+    required: bool
+    advised: bool
+    deferred: bool
+    prefix: str
+
+
+def param(
+    convert: Converter,
+    *,
+    name: str = "",
+    required: bool = False,
+    advised: bool = False,
+    deferred: bool = False,
+    default: Any = None,
+) -> Any:
+    """Declare a parameter.
+
+    ``required``: the definition must give it. ``advised``: its absence is worth a warning, the block itself refuses at
+    run time. ``deferred``: not evaluated at the start of the block but whenever the handler yields ``Evaluate``.
+    """
+    metadata = {"convert": convert, "name": name, "required": required, "advised": advised, "deferred": deferred}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def extras(prefix: str) -> Any:
+    """Declare a field that gathers all parameters whose name starts with ``prefix`` (without it), as text or object."""
+    return dataclasses.field(default=None, metadata={"convert": anything, "prefix": prefix})
+
+
+def specs_of(params: type | None) -> tuple[ParameterSpec, ...]:
+    """The declared parameters of a params dataclass."""
+    if params is None:
+        return ()
+    found = []
+    for item in dataclasses.fields(params):
+        data = item.metadata
+        found.append(
+            ParameterSpec(
+                field=item.name,
+                name=data.get("name") or _camel(item.name),
+                convert=data["convert"],
+                required=data.get("required", False),
+                advised=data.get("advised", False),
+                deferred=data.get("deferred", False),
+                prefix=data.get("prefix", ""),
+            )
+        )
+    return tuple(found)
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(part.capitalize() for part in rest)
+
+
+# --- Converters ------------------------------------------------------------------------------------------------------
+
+
+def anything(value: Any) -> Any:
+    """The value as it is."""
+    return value
+
+
+def text(value: Any) -> str | None:
+    """Text of any value (``true``, ``2.0``, ``[a, b]``); nothing stays nothing."""
+    return value if value is None or type(value) is str else to_text(value)
+
+
+def is_true(value: Any) -> bool:
+    """Conditions are compared by text: only ``true`` in any case is true."""
+    return value is True or (value is not False and value is not None and str(value).strip().lower() == "true")
+
+
+def flag(value: Any) -> bool | None:
+    """A switch that may be left out: ``None``, else whether its text is ``true``."""
+    return None if value is None or value == "" else is_true(value)
+
+
+def whole(value: Any) -> int | None:
+    """A whole number, also as text or as a float without a fraction."""
+    if value is None or type(value) is int:
+        return value
+    if isinstance(value, bool):
+        raise ValueError("a whole number is wanted, not true or false")
+    if isinstance(value, int):
+        return int(value)
+    try:
+        number = int(value.strip()) if isinstance(value, str) else int(value)
+        if isinstance(value, str) or number == value:
+            return number
+    except (ValueError, TypeError, OverflowError, ArithmeticError):
+        pass
+    raise ValueError(f"a whole number is wanted, not {shown(value)}")
+
+
+def duration(value: Any) -> int | None:
+    """Milliseconds: a whole number that is not negative and below ten years."""
+    number = whole(value)
+    if number is not None and not 0 <= number <= 315_360_000_000:
+        raise ValueError(f"a duration in milliseconds (0 or more) is wanted, not {shown(value)}")
+    return number
+
+
+def number(value: Any) -> int | float | None:
+    """A number, also as text."""
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return value
+    try:
+        parsed = float(value)
+    except (ValueError, TypeError, OverflowError):
+        raise ValueError(f"a number is wanted, not {shown(value)}") from None
+    return int(parsed) if parsed.is_integer() else parsed
+
+
+def list_of(value: Any) -> list[Any] | None:
+    """A list, or a text that holds one as JSON."""
+    if value is None:
+        return None
+    if isinstance(value, list | tuple):
+        return list(value)
+    if isinstance(value, str):
+        try:
+            parsed = json.loads(value)
+        except (ValueError, RecursionError):
+            parsed = None
+        if isinstance(parsed, list):
+            return parsed
+    raise ValueError(f"a list (or a text that holds one as JSON) is wanted, not {shown(value)}")
+
+
+def shown(value: Any) -> str:
+    """A value in a message: short, and quoted when it is text."""
+    words = repr(value) if isinstance(value, str) else str(value)
+    return words if len(words) <= 60 else f"{words[:57]}…"

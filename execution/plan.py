@@ -1,0 +1,148 @@
+"""A definition, checked once and compiled into an immutable plan.
+
+``compile`` reports every fault at once, each with the path to its element; a plan that it returns can run. It reads
+without recursion, keeps no reference to what it was given, and knows which outputs any expression can read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from execution import handlers
+from execution.binding import Binder, Binding, Getter, Scope
+from execution.definition import Problems, RawBlock, Reader, is_unknown, load_detail
+from execution.errors import Problem
+from execution.expressions import Expression
+from execution.inputs import InputDeclaration, InputNote, bind, read_declarations
+from execution.registry import REGISTRY, BlockSpec, Handler
+from execution.rows import params_encoder
+
+MAX_BLOCKS = 10_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlanBlock:
+    """One block, ready to run. ``constant`` or ``bind(scope)`` gives its params; ``where`` is its path in messages.
+
+    ``keeps``: the outputs that some expression can read (``True``: all of them).
+    """
+
+    name: str
+    type: str
+    path: str
+    where: str
+    depth: int
+    spec: BlockSpec
+    handler: Handler
+    plain: bool
+    loop: bool
+    keeps: frozenset[str] | bool
+    constant: Any
+    bind: Callable[[Scope], Any] | None
+    deferred: Mapping[str, Getter]
+    encode: Callable[[Any, int], str]
+    branches: Mapping[str, tuple[PlanBlock, ...]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """A compiled definition. Immutable; shared by all runs of its version."""
+
+    root: PlanBlock
+    blocks: Mapping[str, PlanBlock]
+    inputs: tuple[InputDeclaration, ...]
+    warnings: tuple[Problem, ...]
+
+    def bind_inputs(self, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[InputNote]]:
+        """Values of ``taskInputs`` for a start request, and notes about what was given wrongly."""
+        return bind(self.inputs, given)
+
+
+def compile(
+    detail: Mapping[str, Any] | str,
+    *,
+    max_block_depth: int = 100,
+    max_blocks: int = MAX_BLOCKS,
+    definition_id: str = "",
+    strict_variables: bool = False,
+) -> Plan:
+    """Compile a definition's ``detail``, given as parsed JSON or as text.
+
+    ``definition_id`` lets a task that calls itself be noticed; ``strict_variables`` makes reading an unset
+    ``task.variables.x`` an error.
+
+    Raises:
+        execution.errors.PlanErrors: the definition cannot run; ``problems`` lists every fault (at most 200).
+    """
+    handlers.load()
+    data = load_detail(detail) if isinstance(detail, str) else detail
+    problems = Problems()
+    if not isinstance(data, Mapping):
+        problems.add("detail", "detail.not-object", "A JSON object with rootBlock is wanted.", "Export the task again.")
+        problems.raise_if_any()
+    inputs = read_declarations(data.get("inputParams"), problems)
+    reader = Reader(REGISTRY, problems, max_depth=max_block_depth, max_blocks=max_blocks, definition_id=definition_id)
+    reader.read(data.get("rootBlock"))
+    binder = Binder(problems, strict=strict_variables)
+    bindings = [Binding() if is_unknown(raw) else binder.bind(raw) for raw in reader.blocks]
+    _advise(reader.blocks, problems)
+    problems.raise_if_any()
+    readers = [
+        expression for expression in binder.expressions if expression.reads.outputs or expression.reads.all_outputs
+    ]
+    built: dict[int, PlanBlock] = {}
+    for raw in reversed(reader.blocks):
+        binding = bindings[raw.index]
+        built[raw.index] = PlanBlock(
+            name=raw.name,
+            type=raw.type,
+            path=raw.path,
+            where=raw.where,
+            depth=raw.depth,
+            spec=raw.spec,
+            handler=raw.spec.handler,
+            plain=raw.spec.plain,
+            loop=raw.spec.loop,
+            keeps=_kept(raw.name, readers),
+            constant=binding.constant,
+            bind=binding.bind,
+            deferred=MappingProxyType(binding.deferred),
+            encode=_encoder(raw, binding.constant, binding.bind),
+            branches=MappingProxyType(
+                {branch: tuple(built[index] for index in indexes) for branch, indexes in raw.branches.items()}
+            ),
+        )
+    ordered = {raw.name: built[raw.index] for raw in reader.blocks}
+    return Plan(built[0], MappingProxyType(ordered), inputs, tuple(problems.warnings))
+
+
+def _encoder(raw: RawBlock, constant: Any, bind_function: Any) -> Callable[[Any, int], str]:
+    encode = params_encoder(raw.spec.parameters)
+    if bind_function is not None or constant is None:
+        return encode if constant is not None or bind_function is not None else lambda params, limit: "{}"
+    whole = encode(constant, 1 << 62)
+    return lambda params, limit: whole if len(whole) <= limit else encode(params, limit)
+
+
+def _kept(block: str, expressions: Sequence[Expression]) -> frozenset[str] | bool:
+    """Which outputs of a block some expression can read: ``True`` all of them, ``False`` none."""
+    names: set[str] = set()
+    for expression in expressions:
+        reads = expression.reads
+        if reads.all_outputs or (block, None) in reads.outputs:
+            return True
+        names.update(output for name, output in reads.outputs if name == block and output is not None)
+    return frozenset(names) if names else False
+
+
+def _advise(blocks: Sequence[RawBlock], problems: Problems) -> None:
+    if len(blocks) == 1:
+        problems.warn(blocks[0].where, "plan.empty", "The task has no blocks; it would end at once.")
+    for raw in blocks:
+        if raw.type == "BreakBp" and not raw.enclosing & {"WhileBp", "IterateListBp", "RepeatNumBp"}:
+            problems.warn(raw.where, "break.no-loop", "There is no loop around this break; it would end the task.")
+        if raw.type == "CAgvOperationBp" and "CSelectAgvBp" not in raw.enclosing:
+            problems.warn(raw.where, "robot.no-selection", "There is no CSelectAgvBp around this robot action.")

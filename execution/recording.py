@@ -1,0 +1,122 @@
+"""What a run has to write at its next checkpoint: block records, log lines, effects, changed fields of the record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from execution.context import TaskContext
+from execution.effects import Log
+from execution.frames import Branch, Frame
+from execution.limits import Limits
+from execution.outcome import BlockRow, EffectRow, LogRow, Snapshot
+from execution.rows import block_row, clean, object_text
+from execution.values import to_plain
+
+RUNNING, STOPPED, INTERRUPTED, FINISHED, FAILED = 1000, 1001, 1002, 1003, 1004
+
+
+class Recording:
+    """Collects until ``snapshot`` is committed and ``written`` is called."""
+
+    def __init__(self, context: TaskContext, limits: Limits) -> None:
+        self.rows: list[BlockRow] = []
+        self.logs: list[LogRow] = []
+        self.effects: list[EffectRow] = []
+        self.seq = 0
+        self.vehicles: list[str] = []
+        self.first_block: int | None = None
+        self._limits = limits
+        self._context = context
+        self._variables = self._first = False
+        self._state_text: str | None = None
+        self._vehicles = False
+        self._priority: int | None = None
+
+    def log(self, block: str, effect: Log, now: int) -> None:
+        """Add a log line."""
+        self.logs.append(
+            block_log(now, effect.level, block, effect.code, object_text(effect.args, self._limits.row_text))
+        )
+
+    def close(
+        self, frame: Frame, code: int, now: int, outputs: Mapping[str, Any] | None = None, reason: str = ""
+    ) -> None:
+        """The final row of a frame's block."""
+        self._row(frame, code, now, outputs if outputs is not None else frame.outputs, reason)
+
+    def _row(
+        self, frame: Frame, code: int, ended: int | None, outputs: Mapping[str, Any] | None, reason: str = ""
+    ) -> None:
+        block, limit = frame.block, self._limits.row_text
+        self.rows.append(
+            block_row(
+                frame.seq,
+                block.name,
+                block.type,
+                block.path,
+                frame.iteration,
+                code,
+                frame.started,
+                ended,
+                "{}" if frame.params is None else block.encode(frame.params, limit),
+                object_text(outputs, limit) if outputs else "{}",
+                clean(reason) if reason else "",
+            )
+        )
+
+    def variable_changed(self) -> None:
+        """The variables go into the next snapshot."""
+        self._variables = True
+
+    def state_text(self, text: str) -> None:
+        """The record's state description goes into the next snapshot."""
+        self._state_text = clean(text, 500)
+
+    def vehicle(self, name: str) -> None:
+        """Append a vehicle to the record's list, once."""
+        if name and name not in self.vehicles:
+            self.vehicles.append(name)
+            self._vehicles = True
+
+    def priority(self, value: int) -> None:
+        """The record's priority goes into the next snapshot."""
+        self._priority = value
+
+    def started(self, now: int) -> None:
+        """The first block of the run starts."""
+        self.first_block = now
+        self._first = True
+
+    def snapshot(self, branches: Mapping[str, Branch], state: Callable[[], str] | None) -> Snapshot:
+        """Everything not yet written, with rows for blocks that are still open. ``state`` ``None``: the run ends."""
+        for branch in branches.values():
+            top = len(branch.stack) - 1
+            for position, frame in enumerate(branch.stack):
+                code = branch.wait.block_code if branch.wait is not None and position == top else RUNNING
+                if frame.seq and frame.written != code and not (state is None and frame.written):
+                    self._row(frame, code, None, frame.outputs)
+                    frame.written = code
+        return Snapshot(
+            state=state() if state is not None else None,
+            blocks=self.rows,
+            logs=self.logs,
+            effects=self.effects,
+            variables=json.dumps(to_plain(self._context.variables)) if self._variables else None,
+            state_text=self._state_text,
+            vehicles=",".join(self.vehicles)[:190] if self._vehicles else None,
+            priority=self._priority,
+            first_block_ms=self.first_block if self._first else None,
+        )
+
+    def written(self) -> None:
+        """The last snapshot is committed: begin anew (with new lists, for the old ones were handed out)."""
+        self.rows, self.logs, self.effects = [], [], []
+        self._variables = self._vehicles = self._first = False
+        self._state_text = self._priority = None
+
+
+def block_log(*values: Any) -> LogRow:
+    """A log row in column order; quicker than the generated constructor."""
+    return tuple.__new__(LogRow, values)

@@ -1,0 +1,70 @@
+"""JSON texts of block records and log lines: quick for what is usual, and cut at a limit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from json.encoder import encode_basestring_ascii
+from typing import Any
+
+from execution.outcome import BlockRow
+from execution.parameters import ParameterSpec
+from execution.values import to_plain
+
+EMPTY = "{}"
+
+
+def json_text(value: Any) -> str:
+    """Ordinary JSON (ASCII, so that any text can be stored anywhere) of a value of the engine."""
+    kind = type(value)
+    if kind is str:
+        return encode_basestring_ascii(value)
+    if kind is int:
+        return str(value)
+    if value is None:
+        return "null"
+    if kind is bool:
+        return "true" if value else "false"
+    return json.dumps(to_plain(value), separators=(",", ":"))
+
+
+def object_text(values: Mapping[str, Any], limit: int) -> str:
+    """JSON of a map of outputs or arguments. Longer than ``limit``: ``{"$cut": <length>, "text": <beginning>}``."""
+    if not values:
+        return EMPTY
+    text = "{" + ",".join([f"{encode_basestring_ascii(key)}:{json_text(value)}" for key, value in values.items()]) + "}"
+    return text if len(text) <= limit else cut_text(text, limit)
+
+
+def cut_text(text: str, limit: int) -> str:
+    """Cut a JSON text so that what is left is JSON again and tells the original length."""
+    return f'{{"$cut":{len(text)},"text":{encode_basestring_ascii(text[: max(0, limit // 2)])}}}'
+
+
+def params_encoder(specs: tuple[ParameterSpec, ...]) -> Callable[[Any, int], str]:
+    """A function that writes a params object as JSON, leaving out what is ``None``."""
+    fields = tuple(
+        (spec.field, f"{encode_basestring_ascii(spec.name or spec.prefix)}:") for spec in specs if not spec.deferred
+    )
+
+    def encode(params: Any, limit: int) -> str:
+        parts = []
+        for field, prefix in fields:
+            value = getattr(params, field)
+            if value is not None:
+                parts.append(prefix + json_text(value))
+        text = "{" + ",".join(parts) + "}"
+        return text if len(text) <= limit else cut_text(text, limit)
+
+    return encode
+
+
+def block_row(*values: Any) -> BlockRow:
+    """A row in column order; quicker than the generated constructor."""
+    return tuple.__new__(BlockRow, values)
+
+
+def clean(message: str, limit: int = 1000) -> str:
+    """A message fit for a database column: valid Unicode, cut at ``limit``."""
+    text = message.encode("utf-8", "replace").decode("utf-8").replace("\x00", "")
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

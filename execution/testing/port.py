@@ -1,0 +1,137 @@
+"""The port in memory: what would be rows is kept in lists, transactions commit or leave no trace."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from execution.effects import EffectAnswer, OrderView, Pending, Storage
+from execution.outcome import BlockRow, EffectRow, LogRow, Snapshot
+from execution.testing.fleet import FakeFleet
+from execution.testing.sites import FakeSites
+
+
+class Crash(BaseException):
+    """The process dies at this point; nothing can catch it."""
+
+
+class MemoryPort:
+    """One run's rows. ``crash_at`` maps the number of a commit (from 1) to ``before`` or ``after``."""
+
+    def __init__(
+        self, sites: FakeSites | None = None, fleet: FakeFleet | None = None, *, record_id: str = "rec-1"
+    ) -> None:
+        self.record_id = record_id
+        self.sites = sites or FakeSites()
+        self.fleet = fleet or FakeFleet()
+        self.now = 1_700_000_000_000
+        self.stop: str | None = None
+        self.crash_at: dict[int, str] = {}
+        self.commits = 0
+        self.state: str | None = None
+        self.blocks: dict[int, BlockRow] = {}
+        self.logs: list[LogRow] = []
+        self.effects: dict[str, EffectRow] = {}
+        self.answers: dict[str, EffectAnswer] = {}
+        self.repeat: set[int] = set()
+        self.variables: dict[str, Any] = {}
+        self.state_text = ""
+        self.vehicles = ""
+        self.priority: int | None = None
+        self.code_history: dict[int, list[int]] = {}
+
+    # --- RunPort ---
+
+    def now_ms(self) -> int:
+        """The fake clock, moved by hand."""
+        return self.now
+
+    def stop_requested(self) -> str | None:
+        """What a test asks for."""
+        return self.stop
+
+    @contextmanager
+    def checkpoint(self) -> Iterator[_MemoryTx]:
+        """A transaction: all of it or nothing."""
+        sites = self.sites.copy()
+        tx = _MemoryTx(self)
+        try:
+            yield tx
+            self.commit(tx.snapshot)
+        except BaseException:
+            if not tx.committed:
+                self.sites = sites
+            raise
+
+    def effect_answers(self, keys: Sequence[str]) -> Mapping[str, EffectAnswer]:
+        """Answers that are there."""
+        return {key: self.answers[key] for key in keys if key in self.answers}
+
+    def orders(self, order_ids: Sequence[str]) -> Mapping[str, OrderView]:
+        """The fleet's orders."""
+        found = {order_id: self.fleet.view(order_id) for order_id in order_ids}
+        return {order_id: view for order_id, view in found.items() if view is not None}
+
+    # --- The other side ---
+
+    def commit(self, snapshot: Snapshot | None, tx: _MemoryTx | None = None) -> None:
+        """Make a snapshot durable, or crash where the test wants it."""
+        self.commits += 1
+        where = self.crash_at.pop(self.commits, "")
+        if where == "before":
+            raise Crash
+        if snapshot is not None:
+            self._write(snapshot)
+        if self.current is not None:
+            self.current.committed = True
+        if where == "after":
+            raise Crash
+
+    current: _MemoryTx | None = None
+
+    def _write(self, snapshot: Snapshot) -> None:
+        self.state = snapshot.state
+        for row in snapshot.blocks:
+            self.blocks[row.seq] = row
+            self.code_history.setdefault(row.seq, []).append(row.code)
+        self.logs.extend(snapshot.logs)
+        for effect in snapshot.effects:
+            self.effects.setdefault(effect.key, effect)
+        if snapshot.variables is not None:
+            self.variables = json.loads(snapshot.variables)
+        self.state_text = self.state_text if snapshot.state_text is None else snapshot.state_text
+        self.vehicles = self.vehicles if snapshot.vehicles is None else snapshot.vehicles
+        self.priority = self.priority if snapshot.priority is None else snapshot.priority
+
+    def io(self) -> bool:
+        """Do what the io process does: send what is pending, let the fleet work. Answers whether anything was sent."""
+        pending = [effect for key, effect in self.effects.items() if key not in self.answers]
+        for effect in pending:
+            answer = self.fleet.call(effect.key, effect.request)
+            if len(self.answers) in self.repeat:
+                args = json.dumps({"key": effect.key})
+                self.logs.append(LogRow(self.now, 4, effect.block, "effect.repeated", args))
+                answer = self.fleet.call(effect.key, effect.request)
+            self.answers[effect.key] = answer
+        self.fleet.step()
+        return bool(pending)
+
+
+class _MemoryTx:
+    """One open transaction of the memory port."""
+
+    def __init__(self, port: MemoryPort) -> None:
+        self.port = port
+        self.snapshot: Snapshot | None = None
+        self.committed = False
+        port.current = self
+
+    def apply(self, effect: Storage, key: str, since_ms: int) -> Any | Pending:
+        """See ``CheckpointTx.apply``."""
+        return self.port.sites.apply(effect, key, since_ms, self.port.now, self.port.record_id)
+
+    def save(self, snapshot: Snapshot) -> None:
+        """See ``CheckpointTx.save``."""
+        self.snapshot = snapshot

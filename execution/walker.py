@@ -1,0 +1,184 @@
+"""The interpreter: single-threaded, an explicit stack per branch, branches take turns block by block.
+
+``Run.start`` or ``Run.restore``, then ``advance(port)`` until its outcome is an end. A slice ends when every branch
+waits, when its time is used up, when the port asks to stop, or with the run. It never raises for what a definition
+does; only ``LeaseLost`` and failures of the port itself leave it, and then the run object is worthless.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from execution import state
+from execution.branches import Branches
+from execution.context import ContextRegister, TaskContext
+from execution.effects import Effect
+from execution.frames import READY, Branch, Frame, Here
+from execution.limits import Limits, RunInfo
+from execution.outcome import Failed, Finished, Outcome, SliceEnd, SliceOver, Stopped, Suspended
+from execution.plan import Plan
+from execution.ports import RunPort
+from execution.recording import FINISHED, Recording
+from execution.rows import block_row, object_text
+from execution.steps import TAKEN, Steps
+from execution.waits import wait_rows
+
+
+class Run:
+    """One run of a plan, from its start or from its stored state. A context manager: leaving it empties the context."""
+
+    def __init__(self, plan: Plan, inputs: dict[str, Any], info: RunInfo, limits: Limits) -> None:
+        self.plan = plan
+        self.info = info
+        self.limits = limits
+        self.context = TaskContext(inputs, info, limits)
+        self._recording = Recording(self.context, limits)
+        self._branches = Branches(limits.max_parallel_blocks)
+        self._steps = Steps(plan, info, limits, self.context, self._recording, self._branches)
+        self._here = Here(info, limits)
+
+    @classmethod
+    def start(
+        cls,
+        plan: Plan,
+        inputs: dict[str, Any],
+        info: RunInfo,
+        limits: Limits | None = None,
+        register: ContextRegister | None = None,
+    ) -> Run:
+        """A new run. ``inputs`` as ``plan.bind_inputs`` gives them; the run takes them over.
+
+        Raises:
+            BlockError: the inputs alone are larger than the context may be.
+        """
+        run = cls(plan, inputs, info, limits or Limits())
+        base = Frame(plan.root, None, 0, "", 0)
+        base.children = plan.root.branches.get("default", ())
+        run._branches.add(Branch("0", None, 0, base))
+        if register is not None:
+            register.add(run.context)
+        return run
+
+    @classmethod
+    def restore(
+        cls,
+        plan: Plan,
+        state_text: str,
+        info: RunInfo,
+        limits: Limits | None = None,
+        register: ContextRegister | None = None,
+    ) -> Run:
+        """A run as its last checkpoint left it.
+
+        Raises:
+            execution.state.StateError: the text is damaged or belongs to another plan.
+        """
+        run = cls(plan, {}, info, limits or Limits())
+        state.load(state_text, plan, run.context, run._branches, run._recording)
+        if register is not None:
+            register.add(run.context)
+        return run
+
+    def close(self) -> None:
+        """Forget everything; called on every way out."""
+        for branch in self._branches.all.values():
+            for frame in branch.stack:
+                if frame.gen is not None:
+                    frame.gen.close()
+        self._branches.all.clear()
+        self._branches.ready.clear()
+        self.context.cleanup()
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def advance(self, port: RunPort) -> SliceEnd:
+        """Walk until the slice ends.
+
+        Raises:
+            LeaseLost: another process owns the run; nothing more may be written.
+        """
+        steps, branches = self._steps, self._branches
+        steps.begin(port)
+        steps.resume_waiting()
+        while steps.ending is None:
+            if not branches.ready:
+                if not steps.look_at_new_orders():
+                    steps.ending = Suspended(())
+                continue
+            branch = steps.current = branches.ready.popleft()
+            self._turn(branch, port, alone=not branches.ready)
+            if branch.status == READY and branch.key in branches.all:
+                if isinstance(steps.ending, SliceOver | Stopped):
+                    branches.ready.appendleft(branch)
+                else:
+                    branches.ready.append(branch)
+        return self._slice_end(steps.ending)
+
+    def _slice_end(self, ending: Outcome) -> SliceEnd:
+        over = isinstance(ending, Finished)
+        snapshot = self._steps.snapshot(ended=over, failed=isinstance(ending, Failed))
+        if isinstance(ending, Suspended):
+            ending = Suspended(wait_rows(self._branches.waiting()))
+        self._recording.written()
+        outputs = dict(self.context.outputs) if isinstance(ending, Finished | Failed) else {}
+        return SliceEnd(ending, snapshot, outputs)
+
+    def _turn(self, branch: Branch, port: RunPort, *, alone: bool) -> None:
+        """Run blocks of one branch until it waits or ends, or, beside others, one block."""
+        steps, stack, limits, context = self._steps, branch.stack, self.limits, self.context
+        recording, scope, here = self._recording, self.context.scope, self._here
+        row_text, flush = limits.row_text, limits.flush_rows
+        now_ms, stop_requested, walked = port.now_ms, port.stop_requested, context.path.append
+        while True:
+            now = now_ms()
+            if steps.count >= limits.slice_steps or now >= steps.slice_end:
+                steps.ending = SliceOver()
+                return
+            why = stop_requested()
+            if why is not None:
+                steps.ending = Stopped(why)
+                return
+            frame = stack[-1]
+            children: Any = frame.children
+            position = frame.pos
+            if position >= len(children):
+                steps.children_done(branch, frame)
+                if branch.status != READY or steps.ending is not None:
+                    return
+                continue
+            frame.pos = position + 1
+            block = children[position]
+            steps.count += 1
+            seq = recording.seq = recording.seq + 1
+            walked(block.name)
+            if seq == 1:
+                recording.started(now)
+            params = block.constant
+            try:
+                if block.bind is not None:
+                    params = block.bind(scope)
+                if block.plain:
+                    outputs = block.handler(here, params)
+                    if isinstance(outputs, Effect):
+                        outputs = steps.act(branch, block, params, seq, now, outputs)
+                    elif outputs:
+                        steps.keep(branch, block, outputs)
+                    if outputs is not TAKEN:
+                        recording.rows.append(
+                            block_row(
+                                seq, block.name, block.type, block.path, frame.inner, FINISHED, now, now,
+                                block.encode(params, row_text), object_text(outputs, row_text) if outputs else "{}", "",
+                            )
+                        )  # fmt: skip
+                else:
+                    steps.enter(branch, block, params, seq, now)
+            except Exception as error:  # noqa: BLE001 - the block boundary: whatever a block does fails the block
+                steps.leaf_failed(branch, block, params, seq, now, error)
+            if len(recording.rows) >= flush:
+                steps.checkpoint()
+            if branch.status != READY or steps.ending is not None or not alone:
+                return
