@@ -8,3 +8,7 @@ class SchedulerConfig(AppConfig):
 
     name = "scheduler"
     verbose_name = "Tasks"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        from scheduler import checks  # noqa: F401 - importing registers them

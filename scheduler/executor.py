@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import InterfaceError, OperationalError, transaction
 
@@ -21,7 +21,7 @@ from scheduler.loading import StartedRun
 from scheduler.models import TaskRecord
 from scheduler.port import Port, write_rows
 from scheduler.process import Process
-from scheduler.states import Status
+from scheduler.states import ENDED, Status
 
 logger = logging.getLogger(__name__)
 
@@ -115,8 +115,16 @@ def _finish_slice(run: StartedRun, end: SliceEnd) -> Status | None:
     raise TypeError(f"{outcome!r} is no end of a slice")
 
 
-def _write(run: StartedRun, snapshot: Snapshot, move: Callable[[dict[str, Any]], Status | None]) -> Status:
-    """One transaction: the move (which is the fence), then what the slice brought.
+class Moved(NamedTuple):
+    """Where a fenced move has brought the run, and why: for the journal."""
+
+    status: Status
+    reason: str = ""
+    actor: str = ""
+
+
+def _write(run: StartedRun, snapshot: Snapshot, move: Callable[[dict[str, Any]], Moved | None]) -> Status:
+    """One transaction: the move (which is the fence), what the slice brought, then what the new status brings.
 
     Raises:
         LeaseLost: the run is no longer ours; nothing is written.
@@ -124,50 +132,57 @@ def _write(run: StartedRun, snapshot: Snapshot, move: Callable[[dict[str, Any]],
     with transaction.atomic():
         if snapshot.effects:
             run.touched = True
-        status = move(run.columns_of(snapshot))
-        if status is None:
+        moved = move(run.columns_of(snapshot))
+        if moved is None:
             raise LeaseLost(run.record_id)
-        write_rows(run, snapshot, goes_on=status not in _ENDED)
-        if status == Status.READY:
+        write_rows(run, snapshot, goes_on=moved.status not in ENDED)
+        if moved.status in ENDED:
+            settlement.clean_up_own(run.as_ended(), *moved, touched=run.touched)
+        elif moved.status in _JOURNALLED:
+            rows.save_journal([(run.pk, Status.RUNNING, moved.status, run.attempt, moved.actor, moved.reason)])
+        elif moved.status == Status.READY:
             doorbell.ring(doorbell.RUNS)
-    return status
+    return moved.status
 
 
-_ENDED = frozenset({Status.FINISHED, Status.CANCELLED, Status.FAILED, Status.UNRECOVERABLE})
+_JOURNALLED = frozenset({Status.PAUSED, Status.INTERRUPTED})
 
 
-# --- The moves: each is fenced, and answers the new status or None ----------------------------------------------------
+# --- The moves: each is fenced, and answers where it led, or None ----------------------------------------------------
 
 
-def _end(run: StartedRun, columns: dict[str, Any], status: Status, reason: str, actor: str = "") -> Status | None:
-    ended = settlement.settle_own(
-        run.as_ended(), run.token, status, reason=reason, columns=columns, actor=actor, touched=run.touched
-    )
-    return status if ended else None
+def _end(run: StartedRun, columns: dict[str, Any], status: Status, reason: str, actor: str = "") -> Moved | None:
+    ended = {**columns, "ended_at": clock.now(), "ended_reason": reason[:1000]}
+    return Moved(status, reason, actor) if transitions.end_own(run.pk, run.token, status, ended) else None
 
 
-def _fail(run: StartedRun, columns: dict[str, Any], failure: Failed) -> Status | None:
+def _fail(run: StartedRun, columns: dict[str, Any], failure: Failed) -> Moved | None:
     columns |= {"failed_block": failure.block[:190], "error_code": failure.error_code[:64]}
-    reason = f"{failure.message} {failure.remedy}".strip() if failure.remedy else failure.message
+    reason = f"{failure.message} {failure.remedy}".strip()
     if failure.final or run.periodic:
         return _end(run, columns, Status.FAILED, reason)
-    return _moved_to_interrupted(run, {**columns, "ended_reason": reason[:1000]}, reason)
+    if not transitions.interrupt_own(run.pk, run.token, {**columns, "ended_reason": reason[:1000]}):
+        return None
+    if run.touched:
+        rows.replace_waits(run.pk, (), had_waits=True)
+    return Moved(Status.INTERRUPTED, reason)
 
 
-def _suspend(run: StartedRun, columns: dict[str, Any], outcome: Suspended) -> Status | None:
+def _suspend(run: StartedRun, columns: dict[str, Any], outcome: Suspended) -> Moved | None:
     due = [wait.due_ms for wait in outcome.waits if wait.due_ms is not None]
     due_at = clock.from_ms(min(due)) if due else None
     status = transitions.suspend(run.pk, run.token, wake_seq=run.wake_seq, due_at=due_at, columns=columns)
-    if status is not None:
-        rows.replace_waits(run.pk, outcome.waits, had_waits=run.touched)
-    return status
+    if status is None:
+        return None
+    rows.replace_waits(run.pk, outcome.waits, had_waits=run.touched)
+    return Moved(status)
 
 
-def _hand_back(run: StartedRun, columns: dict[str, Any]) -> Status | None:
-    return Status.READY if transitions.hand_back(run.pk, run.token, columns) else None
+def _hand_back(run: StartedRun, columns: dict[str, Any]) -> Moved | None:
+    return Moved(Status.READY) if transitions.hand_back(run.pk, run.token, columns) else None
 
 
-def _stop(run: StartedRun, columns: dict[str, Any], why: str) -> Status | None:
+def _stop(run: StartedRun, columns: dict[str, Any], why: str) -> Moved | None:
     if why == "drain":
         return _hand_back(run, columns)
     if not transitions.fence(run.pk, run.token):
@@ -176,18 +191,8 @@ def _stop(run: StartedRun, columns: dict[str, Any], why: str) -> Status | None:
     asked = TaskRecord.objects.filter(pk=run.pk).values_list("request_reason", "request_actor", "release_requested")
     reason, actor, run.release_requested = asked.get()
     if why == "pause":
-        rows.save_journal([(run.pk, Status.RUNNING, Status.PAUSED, run.attempt, actor, reason)])
-        return Status.PAUSED if transitions.pause_own(run.pk, run.token, columns) else None
+        return Moved(Status.PAUSED, reason, actor) if transitions.pause_own(run.pk, run.token, columns) else None
     return _end(run, columns, Status.CANCELLED, reason, actor)
-
-
-def _moved_to_interrupted(run: StartedRun, columns: dict[str, Any], reason: str) -> Status | None:
-    if not transitions.interrupt_own(run.pk, run.token, columns):
-        return None
-    rows.save_journal([(run.pk, Status.RUNNING, Status.INTERRUPTED, run.attempt, "", reason)])
-    if run.touched:
-        rows.replace_waits(run.pk, (), had_waits=True)
-    return Status.INTERRUPTED
 
 
 # --- When something is broken ----------------------------------------------------------------------------------------

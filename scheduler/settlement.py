@@ -11,7 +11,7 @@ Who loses the race to end a run changes nothing. Lock order: the records, then l
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -33,7 +33,6 @@ _BATCH = 200
 _SLOTS = 8
 #: Statuses after which a definition with ``release_sites`` frees the run's locks. Never after a normal end.
 _RELEASING = frozenset({Status.CANCELLED, Status.FAILED})
-_CLOSED_AS = {Status.CANCELLED: BlockCode.STOPPED, Status.FINISHED: BlockCode.DONE}
 
 
 class EndedRun(NamedTuple):
@@ -64,7 +63,7 @@ def settle(
     """End those of ``pks`` that nobody is working on; returns the keys of the runs that this call ended.
 
     ``release_sites`` frees their locks whatever the definition says; ``lease_before`` ends running ones too whose
-    lease ran out before that moment. A running run is ended by its worker (``settle_own``).
+    lease ran out before that moment. A running run is ended by its worker.
     """
     todo = sorted(set(pks))
     done: list[int] = []
@@ -91,27 +90,13 @@ def _settle_batch(
     return [run.pk for run in found]
 
 
-def settle_own(
-    run: EndedRun,
-    token: str,
-    status: Status,
-    *,
-    reason: str,
-    columns: Mapping[str, Any],
-    actor: str = "",
-    touched: bool,
-) -> bool:
-    """End the run that this worker is running; false when it is no longer this worker's. In the caller's transaction.
+def clean_up_own(run: EndedRun, status: Status, reason: str, actor: str, *, touched: bool) -> None:
+    """Everything that ending it brings, for the run that its own worker has just ended, in the same transaction.
 
     ``touched``: the run has ever been suspended, recovered, or asked the storage or another system for something. One
     that was not can have left nothing behind, and is not searched for it.
     """
-    now = clock.now()
-    ended = {**columns, "ended_at": now, "ended_reason": reason[:1000]}
-    if not transitions.end_own(run.pk, token, status, ended):
-        return False
-    clean_up([run], status, reason=reason, actor=actor, now=now, touched=touched)
-    return True
+    clean_up([run], status, reason=reason, actor=actor, now=clock.now(), touched=touched)
 
 
 def clean_up(
@@ -124,17 +109,22 @@ def clean_up(
         _end_waits(runs, status, actor)
         RunState.objects.filter(pk__in=pks).delete()
         Wait.objects.filter(record_id__in=pks).delete()
-        code = _CLOSED_AS.get(status, BlockCode.FAILED)
-        BlockRecord.objects.filter(record_id__in=pks, ended_ms__isnull=True).update(
-            code=code, ended_ms=clock.at_ms(now), reason=reason[:1000]
-        )
-        if status != Status.FINISHED:
+    if status != Status.FINISHED:
+        _close_blocks(pks, status, reason, now)
+        if touched:
             _end_children(pks, actor)
     parents = {run.parent_id for run in runs if run.parent_id is not None}
     if parents:
         wakes.wake_records(parents)
     rows.save_journal((run.pk, run.was, status.value, run.attempt, actor, reason) for run in runs)
     _count(runs, status, now)
+
+
+def _close_blocks(pks: Sequence[int], status: Status, reason: str, now: datetime) -> None:
+    """Close the records of the blocks that were still open. A run that ends well has none."""
+    code = BlockCode.STOPPED if status == Status.CANCELLED else BlockCode.FAILED
+    still_open = BlockRecord.objects.filter(record_id__in=pks, ended_ms__isnull=True)
+    still_open.update(code=code, ended_ms=clock.at_ms(now), reason=reason[:1000])
 
 
 def _end_orders(pks: Sequence[int], now: datetime) -> None:
