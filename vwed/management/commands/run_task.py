@@ -1,0 +1,129 @@
+"""``manage.py run_task``: start a run, and follow it to its end when asked to."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from scheduler.documents import is_over, record_document
+from scheduler.models import TaskRecord
+from scheduler.states import Status
+from scheduler.submission import Submitted, submit
+from vwed.inline import InlineRun, inline_queue
+from vwed.management.action import ActionCommand, Answer, WrongUsage, actor
+from vwed.management.progress import Progress
+from vwed.management.records import lines_of, status_line
+
+#: Seconds between two looks: the first, the longest, and the factor between.
+_LOOKS_S = (0.02, 0.5, 1.3)
+
+
+class Command(ActionCommand):
+    help = (
+        "Starts a run of a definition. --wait follows it to its end and exits with 0 only when it finished well; "
+        "--inline runs it in this process, without a cluster."
+    )
+
+    def arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("label", metavar="LABEL")
+        parser.add_argument("--input", action="append", default=[], metavar="NAME=VALUE", help="one input; repeatable")
+        parser.add_argument("--inputs", default="{}", metavar="JSON", help="all inputs as one JSON object")
+        parser.add_argument("--priority", type=int, default=1, help="higher starts earlier (default 1)")
+        parser.add_argument("--record-id", help="id of the run; the same id twice is one run")
+        parser.add_argument("--wait", type=_seconds, metavar="SECONDS", help="follow it for at most this long")
+        parser.add_argument("--inline", action="store_true", help="run it in this process, without a cluster")
+
+    def act(self, options: Mapping[str, Any]) -> Answer:
+        submitted = submit(
+            label=options["label"],
+            inputs=_inputs(options["inputs"], options["input"]),
+            priority=options["priority"],
+            record_id=options["record_id"],
+            queue=inline_queue() if options["inline"] else None,
+            actor=actor(),
+            origin="command",
+        )
+        for note in submitted.notes:
+            self.stderr.write(f"Note on {note.name}: {note.message} {note.remedy}")
+        record = submitted.record
+        if not options["inline"] and options["wait"] is None:
+            return _submitted(submitted)
+        deadline = None if options["wait"] is None else time.monotonic() + options["wait"]
+        if options["inline"] and submitted.created:
+            record = self._run_inline(record, deadline)
+        else:
+            record = self._watch(_follow(record, deadline))
+        return _ended(record, options["wait"])
+
+    def _run_inline(self, record: TaskRecord, deadline: float | None) -> TaskRecord:
+        with InlineRun(record, actor=actor()) as inline:
+            last = self._watch(inline.drive(is_over, deadline))
+            if not is_over(last):
+                inline.give_up("It did not end within the time of --wait, and it ran in that command's process only.")
+        return last
+
+    def _watch(self, steps: Iterator[TaskRecord]) -> TaskRecord:
+        progress = Progress(self.stderr)
+        record = next(steps)
+        for record in steps:
+            progress.show(record)
+        progress.clear()
+        return record
+
+
+def _follow(record: TaskRecord, deadline: float | None) -> Iterator[TaskRecord]:
+    """Look at a run until it is over, less and less often."""
+    pause, longest, factor = _LOOKS_S
+    while True:
+        record.refresh_from_db()
+        yield record
+        left = None if deadline is None else deadline - time.monotonic()
+        if is_over(record) or (left is not None and left <= 0):
+            return
+        time.sleep(pause if left is None else min(pause, left))
+        pause = min(pause * factor, longest)
+
+
+def _submitted(submitted: Submitted) -> Answer:
+    record = submitted.record
+    known = "" if submitted.created else " (was started before; nothing new was started)"
+    return Answer(record_document(record), f"{record.record_id} is {record.status}{known}.")
+
+
+def _ended(record: TaskRecord, waited: float | None) -> Answer:
+    document = record_document(record)
+    failure = ""
+    if not is_over(record):
+        failure = (
+            f"{record.record_id} is still {record.status} after {waited:g} s. "
+            f"manage.py show_task {record.record_id} says why; manage.py doctor whether a cluster runs."
+        )
+    elif record.status != Status.FINISHED:
+        failure = f"{record.record_id} did not finish: {status_line(document)}"
+    return Answer(document, "\n".join(lines_of(document)), failure)
+
+
+def _inputs(text: str, pairs: list[str]) -> dict[str, Any]:
+    """Inputs from ``--inputs`` with ``--input`` over them."""
+    try:
+        inputs = json.loads(text)
+    except ValueError as error:
+        raise WrongUsage(f"--inputs is not JSON: {error}.") from None
+    if not isinstance(inputs, dict):
+        raise WrongUsage('--inputs must be a JSON object, such as {"site": "A-01"}.')
+    for pair in pairs:
+        name, separator, value = pair.partition("=")
+        if not separator or not name:
+            raise WrongUsage(f"--input {pair} is not of the form NAME=VALUE.")
+        inputs[name] = value
+    return inputs
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 86_400 * 365:
+        raise argparse.ArgumentTypeError("must be a number of seconds from 0")
+    return value
