@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 #: ``dequeue`` returns within this time, whatever happens: the pusher looks at its stop event only between calls.
 POLL_S = 0.25
 #: How often other django-q2 tasks are looked for when nobody rings: their table has no index to look with.
-OTHERS_EVERY_S = 0.5
+OTHERS_EVERY_S = 1.0
 
 Packages = list[tuple[Any, str]]
 

@@ -33,6 +33,7 @@ LARGEST = 64 * 1024 * 1024
 LOOK_AGAIN_S = 1.0
 _SEND_BUFFER = 256 * 1024
 _STOP = "STOP"
+_ANCILLARY = socket.CMSG_LEN(array.array("i").itemsize)  # room for one descriptor
 
 
 class MessageTooLarge(ValueError):
@@ -124,8 +125,9 @@ class Channel:
             if self.should_stop is not None and self.should_stop():
                 return _STOP
             try:
-                data, files, flags, _ = socket.recv_fds(
-                    self._reader, INLINE, 1, socket.MSG_CMSG_CLOEXEC | (0 if block else socket.MSG_DONTWAIT)
+                # Not socket.recv_fds: it drops the flags it is given.
+                data, ancillary, flags, _ = self._reader.recvmsg(
+                    INLINE, _ANCILLARY, socket.MSG_CMSG_CLOEXEC | (0 if block else socket.MSG_DONTWAIT)
                 )
             except BlockingIOError:
                 if not block or (deadline is not None and time.monotonic() >= deadline):
@@ -138,7 +140,9 @@ class Channel:
             os.eventfd_write(self._taken, 1)
             if self.on_take is not None:
                 self.on_take()
-            return pickle.loads(_read_file(files[0]) if files else data)  # noqa: S301 - written by our own processes
+            if ancillary:
+                data = _read_file(array.array("i", ancillary[0][2])[0])
+            return pickle.loads(data)  # noqa: S301 - written by our own processes
 
     # --- looking -----------------------------------------------------------------------------------------------------
 
