@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from multiprocessing.context import ForkProcess
+from typing import Any
 
 import pytest
 
@@ -49,6 +50,11 @@ def echo(source: Channel, sink: Channel) -> None:
         sink.put((os.getpid(), message))
 
 
+def fill(channel: Channel, **how: Any) -> None:
+    while True:
+        channel.put(b"x" * 1000, **how)
+
+
 def state_of(child: ForkProcess) -> str:
     with open(f"/proc/{child.pid}/stat") as file:
         return file.read().rpartition(")")[2].split()[0]
@@ -81,8 +87,7 @@ def test_a_full_channel_makes_the_writer_wait_and_says_so(channel: Channel) -> N
     turns: list[int] = []
     channel.while_waiting = lambda: turns.append(1)
     with pytest.raises(queue.Full):
-        for _ in range(100_000):
-            channel.put(b"x" * 1000, timeout=0.5)
+        fill(channel, timeout=0.5)
     assert 1 <= len(turns) <= 5
     with pytest.raises(queue.Full):
         channel.put(b"x" * 1000, block=False)
@@ -128,7 +133,7 @@ def test_results_that_nobody_needs_are_not_written() -> None:
 def test_killing_idle_readers_stops_nobody(channel: Channel, start: Callable[..., ForkProcess]) -> None:
     answers = Channel()
     readers = [start(echo, channel, answers) for _ in range(4)]
-    for reader in readers:  # each has proved that it reads
+    for _ in readers:  # each has proved that it reads
         channel.put("hello")
     seen = {answers.get()[0] for _ in readers}
     assert seen <= {reader.pid for reader in readers}
@@ -172,8 +177,7 @@ def test_killing_a_waiting_writer_leaves_the_channel_usable(
     writer = start(flood)
     wait_until(lambda: not channel.empty(), 5, "the writer writing")
     with pytest.raises(queue.Full):
-        while True:
-            channel.put(b"y", block=False)
+        fill(channel, block=False)
     os.kill(writer.pid, signal.SIGKILL)
     writer.join()
     while not channel.empty():
