@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Mapping
@@ -125,7 +126,8 @@ def as_values(stored: Mapping[str, Value]) -> Values:
 class StoreSource:
     """Source of values for ``scheduler.conf.use``: an attribute read, and one look at the newest change every 2 s.
 
-    While the database cannot be asked, the last values stay in force.
+    While the database cannot be asked, the last values stay in force. An event loop never asks: in its process a
+    thread (the housekeeper) does.
     """
 
     def __init__(self, look_every_s: float = LOOK_EVERY_S) -> None:
@@ -137,7 +139,7 @@ class StoreSource:
     def __call__(self) -> Values:
         """The values in force; never raises."""
         now = time.monotonic()
-        if now - self._looked_at >= self._look_every_s:
+        if now - self._looked_at >= self._look_every_s and asyncio._get_running_loop() is None:
             self._looked_at = now
             self._look()
         return self._values
