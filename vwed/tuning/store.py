@@ -123,6 +123,15 @@ def as_values(stored: Mapping[str, Value]) -> Values:
     return Values(**{find(name).field: value for name, value in stored.items()})  # type: ignore[arg-type]
 
 
+def _on_event_loop() -> bool:
+    """Whether this is an event loop's thread, where a query would stop everybody; other threads look for it."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 class StoreSource:
     """Source of values for ``scheduler.conf.use``: an attribute read, and one look at the newest change every 2 s.
 
