@@ -26,7 +26,7 @@ __all__ = ["DEFAULT_LIMITS", "Expression", "ExpressionError", "Limits", "Reads",
 class Expression:
     """A compiled expression: immutable, safe to share between runs."""
 
-    __slots__ = ("_blank", "_closure", "_limits", "_path", "constant", "reads", "text")
+    __slots__ = ("_blank", "_closure", "_limits", "_path", "_value", "constant", "reads", "text")
 
     def __init__(self, text: str, limits: Limits) -> None:
         """Compile; use ``compile``."""
@@ -34,12 +34,16 @@ class Expression:
         assigned = frozenset(_assigned(tree))
         self.text = text
         self.reads: Reads = find_reads(tree)
-        self.constant = not self.reads.names and len(tree.items) < 2 and _is_literal(tree)
+        only = tree.items[0] if len(tree.items) == 1 else None
+        self.constant = not tree.items or isinstance(only, nodes.Literal)
+        value = only.value if isinstance(only, nodes.Literal) else None
+        self._value: Any = "" if type(value) is Blank else value
         self._limits = limits
         self._closure = Compiler(assigned).build(tree)
         self._blank = "empty" in text
-        only = tree.items[0] if len(tree.items) == 1 else None
         self._path = plain_path(only) if isinstance(only, nodes.Property) and not assigned else None
+        if self._path is not None and self._path[:2] == ("task", "variables"):
+            self._path = None  # the closure is faster for those that are missing
 
     @property
     def names(self) -> frozenset[str]:
@@ -56,6 +60,8 @@ class Expression:
         Raises:
             ExpressionError: it cannot be evaluated or exceeds its limits.
         """
+        if self.constant:
+            return self._value
         path = self._path
         if path is not None:
             try:
@@ -114,7 +120,3 @@ def _assigned(tree: nodes.Node) -> set[str]:
             found.add(node.name)
         pending.extend(children(node))
     return found
-
-
-def _is_literal(tree: nodes.Sequence) -> bool:
-    return all(isinstance(item, nodes.Literal) for item in tree.items)

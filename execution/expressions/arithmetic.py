@@ -11,18 +11,17 @@ import math
 import operator
 import re
 from collections.abc import Callable
-from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, DecimalException
+from decimal import Context, Decimal, DecimalException
 from typing import Any, Final
 
 from execution.errors import ExpressionError
-from execution.expressions.runtime import Run
+from execution.expressions.runtime import CHEAP, Run
 from execution.values import INT_MAX, INT_MIN, LONG_MAX, LONG_MIN, Character, JavaArray, Long, type_name
 
 NUMERIC: Final = re.compile(r"-?(\d+\.?\d*|\.\d+)\Z", re.ASCII)
 # Java's DECIMAL128 and DECIMAL64: precision and half-even rounding; the exponent is bounded to keep text forms short.
 _DECIMAL: Final = Context(prec=34, Emax=6144, Emin=-6143)
 _DECIMAL_OF_DOUBLE: Final = Context(prec=16)
-_EXACT: Final = Context(prec=1200, Emax=MAX_EMAX, Emin=MIN_EMIN)
 _MAX_DECIMAL_POWER: Final = 999
 
 INTEGER, LONG, DOUBLE, DECIMAL = range(4)
@@ -77,15 +76,23 @@ def number_of(text: str) -> float | None:
     return float(text) if len(text) <= 400 and NUMERIC.match(text) else None
 
 
+def _are_short(left: int, right: int) -> bool:
+    return INT_MIN <= left <= INT_MAX and INT_MIN <= right <= INT_MAX
+
+
 def add(left: Any, right: Any, run: Run) -> Any:
     """``+``: joins text as soon as one side is text, appends to lists, else adds."""
-    kinds = type(left), type(right)
-    if kinds == (int, int):
-        result = left + right
-        return result if INT_MIN <= result <= INT_MAX and INT_MIN <= left <= INT_MAX else _arithmetic("+", left, right)
-    if kinds == (str, str):
-        run.fits(len(left) + len(right))
-        return left + right
+    kind = type(left)
+    if kind is type(right):
+        if kind is str:
+            length = len(left) + len(right)
+            if length > CHEAP:
+                run.fits(length)
+            return left + right
+        if kind is int and _are_short(left, right):
+            result = left + right
+            return result if INT_MIN <= result <= INT_MAX else wrap_int(result)
+    kinds = kind, type(right)
     if isinstance(left, list) and not isinstance(left, JavaArray):
         extra = right if isinstance(right, list) and not isinstance(right, JavaArray) else [right]
         run.fits(len(left) + len(extra))
@@ -102,7 +109,12 @@ def add(left: Any, right: Any, run: Run) -> Any:
 def arithmetic(sign: str) -> Callable[[Any, Any, Run], Any]:
     """Make the function of ``-``, ``*``, ``/``, ``%`` or ``**``."""
 
+    plain = {"-": operator.sub, "*": operator.mul}.get(sign)
+
     def compute(left: Any, right: Any, run: Run) -> Any:
+        if plain is not None and type(left) is int and type(right) is int and _are_short(left, right):
+            result = plain(left, right)
+            return result if INT_MIN <= result <= INT_MAX else wrap_int(result)
         if kind_of(left) is not None and kind_of(right) is not None:
             return _arithmetic(sign, left, right)
         return _coerced(sign, left, right)
@@ -174,16 +186,20 @@ def _power(left: Any, right: Any, kind: int) -> Any:
 def _decimals(sign: str, left: Any, right: Any) -> Decimal:
     if any(isinstance(value, float) and not math.isfinite(value) for value in (left, right)):
         raise ExpressionError("NaN and Infinity cannot become a BigDecimal", hint="Check the divisor first.")
-    context = _EXACT if isinstance(left, float) else _DECIMAL
+    if isinstance(left, float):  # computed as doubles; only the result becomes a BigDecimal
+        result = power(left, as_double(right)) if sign == "**" else _doubles(sign, left, as_double(right))
+        if not math.isfinite(result):
+            raise ExpressionError("NaN and Infinity cannot become a BigDecimal", hint="Check the divisor first.")
+        return Decimal(result)
     first = Decimal(left) if not isinstance(left, Decimal) else left
     second = _DECIMAL_OF_DOUBLE.create_decimal(right) if isinstance(right, float) else Decimal(right)
     try:
         if sign == "+":
-            return context.add(first, second)
+            return _DECIMAL.add(first, second)
         if sign == "-":
-            return context.subtract(first, second)
+            return _DECIMAL.subtract(first, second)
         if sign == "*":
-            return context.multiply(first, second)
+            return _DECIMAL.multiply(first, second)
         if sign == "/":
             return _DECIMAL.divide(first, second)
         if sign == "%":
@@ -272,6 +288,29 @@ def invert(value: Any, run: Run) -> Any:
     if kind_of(value) != INTEGER:
         raise ExpressionError(f"~ does not work on {type_name(value)}", hint="It needs an Integer.")
     return ~value
+
+
+CAST_TYPES: Final = frozenset(
+    {
+        "int",
+        "long",
+        "double",
+        "float",
+        "boolean",
+        "char",
+        "short",
+        "byte",
+        "Integer",
+        "Long",
+        "Double",
+        "Float",
+        "Boolean",
+        "Character",
+        "String",
+        "Object",
+        "BigDecimal",
+    }
+)
 
 
 def cast(kind: str, value: Any, run: Run) -> Any:

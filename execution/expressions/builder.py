@@ -121,7 +121,7 @@ class TreeBuilder(Transformer[Token, Any]):
         return nodes.Cast(cast.start_pos, operand.depth + 1, kind, operand)
 
     def is_defined(self, children: Any) -> Node:
-        return nodes.IsDefined(children[0].start_pos, 1, str(children[0]))
+        return nodes.IsDefined(children[0].start_pos, 1, "".join(children))
 
     def relation(self, children: Any) -> Node:
         left = children[0]

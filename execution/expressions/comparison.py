@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final
@@ -10,14 +11,18 @@ from execution.errors import ExpressionError
 from execution.expressions.arithmetic import kind_of, number_of, truth_of
 from execution.expressions.java_text import Blank
 from execution.expressions.runtime import CHEAP, Run
-from execution.values import MAX_NESTING, Character, JavaArray, type_name
+from execution.values import MAX_NESTING, Character, JavaArray, Long, type_name
+
+_SIMPLE: Final = frozenset({str, int, Long, bool})
+_WHOLE: Final = frozenset({int, Long})
 
 
 def equal(left: Any, right: Any, run: Run) -> bool:
     """``==``: by value, with text converted to the number or Boolean it is compared with."""
-    kinds = type(left), type(right)
-    if kinds == (str, str) or kinds == (int, int) or kinds == (bool, bool):
+    kind = type(left)
+    if kind is type(right) and kind in _SIMPLE:
         return bool(left == right)
+    kinds = kind, type(right)
     if Blank in kinds:
         return is_empty(left) if kinds[1] is Blank else is_empty(right)
     if left is None or right is None:
@@ -26,7 +31,8 @@ def equal(left: Any, right: Any, run: Run) -> bool:
         return truth_of(left) is truth_of(right)
     first, second = kind_of(left), kind_of(right)
     if first is not None and second is not None:
-        return bool(left == right)
+        one, other = _decimal_pair(left, right)
+        return bool(one == other)
     if isinstance(left, str) or isinstance(right, str):
         return _equal_text(left, right, first, second)
     return same(left, right, run)
@@ -70,6 +76,15 @@ def same(left: Any, right: Any, run: Run, depth: int = MAX_NESTING) -> bool:
     return bool(left == right)
 
 
+def _decimal_pair(left: Any, right: Any) -> tuple[Any, Any]:
+    """Compare a BigDecimal with the shortest decimal form of a double, so that 1.1B is 1.1."""
+    if type(left) is Decimal and type(right) is float:
+        return left, Decimal(repr(right))
+    if type(right) is Decimal and type(left) is float:
+        return Decimal(repr(left)), right
+    return left, right
+
+
 def unequal(left: Any, right: Any, run: Run) -> bool:
     """``!=``."""
     return not equal(left, right, run)
@@ -83,10 +98,15 @@ def ordering(sign: str) -> Callable[[Any, Any, Run], bool]:
             return order < 0 or (order == 0 and sign == "<=")
         return order > 0 or (order == 0 and sign == ">=")
 
+    plain = {"<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge}[sign]
+
     def compare(left: Any, right: Any, run: Run) -> bool:
+        if type(left) in _WHOLE and type(right) in _WHOLE:
+            return bool(plain(left, right))
         first, second = kind_of(left), kind_of(right)
         if first is not None and second is not None:
-            return left == left and right == right and pick(0 if left == right else -1 if left < right else 1)
+            one, other = _decimal_pair(left, right)
+            return one == one and other == other and pick(0 if one == other else -1 if one < other else 1)
         pair = _comparable(left, right, first, second, sign)
         return pair is not None and pick(0 if pair[0] == pair[1] else -1 if pair[0] < pair[1] else 1)
 

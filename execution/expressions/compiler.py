@@ -8,7 +8,7 @@ from typing import Any, Final
 from execution.errors import ExpressionError
 from execution.expressions import nodes
 from execution.expressions.access import nearest
-from execution.expressions.arithmetic import add, arithmetic, bitwise, cast, invert, negate
+from execution.expressions.arithmetic import CAST_TYPES, add, arithmetic, bitwise, cast, invert, negate
 from execution.expressions.comparison import contains, equal, has_nothing, ordering, type_test, unequal
 from execution.expressions.nodes import Node
 from execution.expressions.parser import refused_word
@@ -58,6 +58,9 @@ _OPERATORS: Final[Mapping[str, Operator]] = {
     "~=": _matches,
 }
 _RESERVED: Final = frozenset({"taskInputs", "blocks", "task", *CLASSES}) | REFUSED_NAMES
+
+
+_DECLARED_TYPES: Final = CAST_TYPES | {"var", "List", "Map"}
 
 
 class Compiler:
@@ -195,14 +198,14 @@ class Compiler:
         return convert
 
     def _is_defined(self, node: nodes.IsDefined) -> Closure:
-        name = node.name
+        name = node.name  # as measured, a path is never "defined", only a name is
         return lambda run: name in run.scope or name in CLASSES or (run.local is not None and name in run.local)
 
     def _chain(self, node: nodes.Chain) -> Closure:
         first = self.build(node.first)
         rest = [(self._operator(sign, position), position, self.build(item)) for sign, position, item in node.rest]
         if len(rest) == 1:
-            return _binary(first, *rest[0])
+            return _null_test(first, node) or _binary(first, *rest[0])
 
         def compute(run: Run) -> Any:
             value = first(run)
@@ -259,6 +262,10 @@ class Compiler:
                 position=node.pos,
                 hint="Use a name of your own for a local variable.",
             )
+        if node.type and node.type not in _DECLARED_TYPES:
+            if node.type in REFUSED_NAMES:
+                raise refused_word(node.type, node.pos)
+            raise ExpressionError(f"{node.type} is not a type", position=node.pos, hint="Leave it out, or write var.")
         value = self.build(node.value)
         if node.operator:
             name = self._name(nodes.Name(node.pos, 1, node.name))
@@ -283,6 +290,16 @@ class Compiler:
 
     def _return(self, node: nodes.Return) -> Closure:
         return returning(None if node.value is None else self.build(node.value))
+
+
+def _null_test(operand: Closure, node: nodes.Chain) -> Closure | None:
+    """Shorten ``x == null`` and ``x != null``, the most common conditions of all."""
+    sign, _, right = node.rest[0]
+    if isinstance(node.first, nodes.Literal) or not isinstance(right, nodes.Literal) or right.value is not None:
+        return None
+    if sign == "==":
+        return lambda run: operand(run) is None
+    return (lambda run: operand(run) is not None) if sign == "!=" else None
 
 
 def _binary(left: Closure, function: Operator, position: int, right: Closure) -> Closure:

@@ -127,12 +127,7 @@ LONG_CLASS: Final = MappingProxyType(_whole("Long", "l", _parse_long, 64, LONG_M
 DOUBLE_CLASS: Final[Mapping[str, Any]] = MappingProxyType(
     {
         "parseDouble": Method(_parse_double, "T"),
-        "valueOf": Method(
-            lambda run, target, value: (
-                _parse_double(run, target, value) if isinstance(value, str) else as_double(value)
-            ),
-            "o",
-        ),
+        "valueOf": Method(_double_of, "o"),
         "toString": Method(lambda run, target, value: run.text_of(value), "d"),
         "compare": Method(lambda run, target, one, other: _compare(one, other), "dd"),
         "max": Method(lambda run, target, one, other: max(one, other), "dd"),
@@ -200,6 +195,11 @@ def _log(function: Callable[[float], float]) -> Callable[[float], float]:
     return lambda value: -math.inf if value == 0 else function(value)
 
 
+def _cube_root(value: float) -> float:
+    root = math.cbrt(value)
+    return float(round(root)) if math.isfinite(root) and float(round(root)) ** 3 == value else root
+
+
 def _rounding(function: Callable[[float], int]) -> Callable[[float], float]:
     return lambda value: value if not math.isfinite(value) else math.copysign(float(function(value)), value)
 
@@ -236,7 +236,7 @@ _REAL: Final[Mapping[str, Callable[[float], float]]] = {
     "ceil": _rounding(math.ceil),
     "rint": _rounding(round),
     "sqrt": math.sqrt,
-    "cbrt": lambda value: math.cbrt(value),
+    "cbrt": _cube_root,
     "exp": math.exp,
     "log": _log(math.log),
     "log10": _log(math.log10),
@@ -256,12 +256,7 @@ MATH: Final[Mapping[str, Any]] = MappingProxyType(
         "abs": Method(_absolute, "n"),
         "max": Method(_larger, "nn"),
         "min": Method(_smaller, "nn"),
-        "round": Method(
-            lambda run, target, value: to_long(
-                value if math.isinf(value) or value != value else math.floor(value + 0.5)
-            ),
-            "d",
-        ),
+        "round": Method(lambda run, target, value: _rounded(value), "d"),
         "pow": Method(lambda run, target, base, exponent: power(base, exponent), "dd"),
         "hypot": Method(_real(math.hypot), "dd"),
         "atan2": Method(_real(math.atan2), "dd"),

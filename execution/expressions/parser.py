@@ -22,7 +22,7 @@ _PARSER: Final = Lark(
     maybe_placeholders=False,
 )
 
-_REFUSED_WORD = re.compile(r"\b(new|import|import_static|def|function|proto|switch|try|throw|with|assert|in|fold)$")
+_REFUSED_WORD = re.compile(r"\b(new|import|def|function|proto|switch|try|throw|with|assert|in)(\s+[\w.]*)?$")
 
 
 def parse(text: str, limits: Limits) -> Sequence:
@@ -106,7 +106,7 @@ def _bad_token(text: str, position: int, token: str) -> ExpressionError:
         return ExpressionError(
             "Nothing can be assigned here", position=position, hint="Compare with ==; only local variables take values."
         )
-    hint = ""
+    hint = "Put the branch in braces: { … }." if re.search(r"(\)|\belse)$", before) and "if" in before else ""
     if before.endswith("+") and token.startswith("+"):
         hint = "Write the operator once, between two values."
     return ExpressionError(f"{_shorten(token)} is not expected here", position=position, hint=hint)

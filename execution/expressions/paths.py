@@ -8,6 +8,7 @@ from typing import Any
 from execution.errors import ExpressionError
 from execution.expressions import nodes
 from execution.expressions.access import MISSING, call_method, item_of, property_of
+from execution.expressions.collection_methods import MAP_METHODS
 from execution.expressions.nodes import Node
 from execution.expressions.runtime import Run, located
 
@@ -59,6 +60,8 @@ def fast_path(names: tuple[str, ...], slow: Closure) -> Closure:
         return read_two
     if len(names) == 3:
         root, first, second = names
+        if (root, first) == ("task", "variables") and second not in MAP_METHODS:
+            return _fast_variable(second, slow)
 
         def read_three(run: Run) -> Any:
             try:
@@ -76,6 +79,21 @@ def fast_path(names: tuple[str, ...], slow: Closure) -> Closure:
         except (KeyError, TypeError, IndexError):
             return slow(run)
         return value
+
+    return read
+
+
+def _fast_variable(name: str, slow: Closure) -> Closure:
+    """Look a task variable up; a missing one is common where variables are not strict, so it must be cheap."""
+
+    def read(run: Run) -> Any:
+        try:
+            variables = run.scope["task"]["variables"]
+            if name in variables or run.strict or type(variables) is not dict:
+                return variables[name]
+        except (KeyError, TypeError, IndexError):
+            return slow(run)
+        return None if name.isidentifier() and not name.startswith("__") else slow(run)
 
     return read
 
@@ -104,7 +122,9 @@ def read_property(target: Closure, node: nodes.Property) -> Closure:
             found = property_of(value, name, safe or lenient, path, run)
         except ExpressionError as error:
             raise located(error, position) from None
-        return None if lenient and not safe and found is MISSING else found
+        if safe:
+            return MISSING if found is None else found
+        return None if found is MISSING else found
 
     return read
 

@@ -18,6 +18,7 @@ _FLAGS: Final = regex.V1 | regex.ASCII  # sets inside sets as in Java; \d \w \s 
 _MAX_REPEAT: Final = 1000  # of a counted repeat, and of counted repeats multiplied
 _QUOTED: Final = escapes.compile(r"\\Q(.*?)(?:\\E|\Z)", escapes.DOTALL)
 _COUNTED: Final = escapes.compile(r"\{(\d+)(?:,(\d*))?\}")
+_SPECIAL: Final = escapes.compile(r"[\\^$.|?*+()\[\]{}]")
 _REFERENCE: Final = escapes.compile(r"\\(.)|\$(\d|\{[a-zA-Z]\w*\})|(\\|\$)", escapes.DOTALL)
 
 
@@ -103,6 +104,16 @@ def _filled(replacement: str, match: Any) -> str:
 
 def split(text: str, pattern: str, limit: int, run: Run) -> list[str]:
     """Split as ``String.split``: a leading empty match gives no part, and limit 0 drops empty parts at the end."""
+    if limit == 0 and pattern and not _SPECIAL.search(pattern):
+        run.fits(len(text))
+        parts = text.split(pattern)
+        while len(parts) > 1 and not parts[-1]:
+            parts.pop()
+        return parts if parts != [""] or not text else []
+    return _split_by_pattern(text, pattern, limit, run)
+
+
+def _split_by_pattern(text: str, pattern: str, limit: int, run: Run) -> list[str]:
     parts: list[str] = []
     end = 0
     for match in found(pattern, text, run):

@@ -71,7 +71,7 @@ def _path(node: Node) -> tuple[list[str | None], str | None]:
         elif isinstance(node, nodes.Name):
             return steps[::-1], node.name
         elif isinstance(node, nodes.IsDefined):
-            return [], node.name
+            return [None], node.name.partition(".")[0]
         else:
             return [], None
         node = node.target  # type: ignore[assignment]

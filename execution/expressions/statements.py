@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from execution.errors import ExpressionError
-from execution.expressions.arithmetic import cast
+from execution.expressions.arithmetic import CAST_TYPES, cast
 from execution.expressions.runtime import Run, located
 from execution.values import type_name
 
@@ -60,7 +60,7 @@ def assign(name: str, value: Closure, kind: str, position: int) -> Closure:
 
     def store(run: Run) -> Any:
         result = value(run)
-        if kind not in ("", "var", "Object", "List", "Map", "Set"):
+        if kind in CAST_TYPES:
             try:
                 result = cast(kind, result, run)
             except ExpressionError as error:

@@ -46,9 +46,7 @@ _CHARACTER: Final[Mapping[str, Any]] = MappingProxyType(
         "toLowerCase": Method(lambda run, target, char: Character(char.lower()[:1]), "c"),
         "toString": Method(lambda run, target, char: char, "c"),
         "valueOf": Method(lambda run, target, char: Character(char), "c"),
-        "getNumericValue": Method(
-            lambda run, target, char: int(char, 36) if char.isascii() and char.isalnum() else -1, "c"
-        ),
+        "getNumericValue": Method(lambda run, target, char: _numeric_value(char), "c"),
     }
 )
 
