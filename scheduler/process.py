@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from execution.context import ContextRegister
 from scheduler import conf
 from scheduler.plans import PlanCache
+from scheduler.queue import ActiveGauge
 
 
 @dataclass(slots=True)
@@ -65,6 +66,7 @@ class Process:
     duty: Duty = field(default_factory=Duty)
     contexts: ContextRegister = field(default_factory=ContextRegister)
     plans: PlanCache = field(default_factory=lambda: PlanCache(conf.values().plan_cache))
+    active_runs: ActiveGauge = field(default_factory=ActiveGauge)
     pid: int = field(default_factory=os.getpid)
     host: str = field(default_factory=socket.gethostname)
 

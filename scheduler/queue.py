@@ -8,6 +8,7 @@ disagree and nothing in memory that could grow. Two steps, one index each: ``pro
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from django.db.models import Min
 
 from scheduler import clock, conf, transitions
 from scheduler.models import TaskRecord
-from scheduler.states import Status
+from scheduler.states import ACTIVE, Status
 
 _TIMED = (Status.SCHEDULED, Status.WAITING)
 
@@ -87,3 +88,23 @@ def release_stale_claims() -> int:
 def _release(**whose: Any) -> int:
     pks = list(TaskRecord.objects.filter(status=Status.CLAIMED, **whose).values_list("pk", flat=True))
     return transitions.unclaim(pks, **whose) if pks else 0
+
+
+class ActiveGauge:
+    """Whether more runs are active than are allowed; looked at anew every few seconds, because counting costs."""
+
+    LOOK_EVERY_S = 5.0
+
+    def __init__(self) -> None:
+        self._is_full = False
+        self._look_again = 0.0
+
+    def is_full(self) -> bool:
+        """Whether ``max_queued`` runs are active. At most one query every ``LOOK_EVERY_S`` seconds."""
+        now = time.monotonic()
+        if now >= self._look_again:
+            self._look_again = now + self.LOOK_EVERY_S
+            limit = conf.values().max_queued
+            active = TaskRecord.objects.filter(status__in=ACTIVE).order_by()
+            self._is_full = active.values_list("pk", flat=True)[limit - 1 : limit].exists()
+        return self._is_full

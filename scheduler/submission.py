@@ -59,7 +59,8 @@ def submit(
     One query for the definition, one INSERT; the plan comes from this process's cache. Rings after the commit.
 
     Raises:
-        Refused: unknown label, disabled definition, a definition that does not compile, or a value that cannot be kept.
+        Refused: unknown label, disabled definition, one that does not compile, a value that cannot be kept, or
+            too many active runs.
     """
     found = definition if definition is not None else _definition(label)
     if not found.enabled:
@@ -70,6 +71,12 @@ def submit(
         raise Refused("definition_empty", f"{found.label} has no version.", "Import the task again.")
     _check_keys(record_id, out_order_no, queue)
     values, notes = _bound(found.current_id, found.label, inputs or {})
+    if process.current().active_runs.is_full():
+        raise Refused(
+            "queue_full",
+            f"{conf.values().max_queued:,} runs are active already, which is the limit.",
+            "Wait for some to end or cancel some; the limit is a setting (max_queued).",
+        )
     now = clock.now()
     later = due_at is not None and due_at > now
     record = TaskRecord(
