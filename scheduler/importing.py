@@ -13,7 +13,7 @@ from django.db import transaction
 
 from execution import plan
 from execution.errors import PlanErrors, Problem
-from scheduler import audit, taskfile
+from scheduler import audit, conf, taskfile
 from scheduler.errors import SchedulerError
 from scheduler.models import DefinitionVersion, TaskDefinition
 
@@ -91,9 +91,15 @@ def canonical(detail: dict[str, Any]) -> tuple[str, str]:
 def _check(candidates: Sequence[taskfile.Candidate]) -> list[_Checked]:
     checked: list[_Checked] = []
     problems: list[Problem] = []
+    values = conf.values()
     for candidate in candidates:
         try:
-            compiled = plan.compile(candidate.detail)
+            compiled = plan.compile(
+                candidate.detail,
+                max_block_depth=values.max_block_depth,
+                definition_id=candidate.definition_id or "",
+                strict_variables=values.strict_variables,
+            )
         except PlanErrors as error:
             problems.extend(
                 Problem(f"{candidate.path} › {p.path}", p.code, p.message, p.remedy, p.warning) for p in error.problems

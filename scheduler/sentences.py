@@ -30,18 +30,16 @@ WAITS: Mapping[str, Promise | str] = {
 }
 
 LOGS: Mapping[str, Promise | str] = {
-    "print": _("{message}"),
-    "block_failed": _("Block {block} failed: {message}"),
-    "block_caught": _("The failure of {block} was caught: {message}"),
-    "parallel_window": _("{count} branches; at most {limit} at once, the rest follows."),
-    "input_replaced": _("Input {name}: {value} is no {type}; its text form is used."),
-    "already_unlocked": _("Location {site} was not locked; nothing to unlock."),
-    "waits_for_holder": _("Location {site} is locked by {holder}; waits."),
-    "order_failed": _("The fleet reports a failure of order {order}: {reason}"),
-    "order_recovered": _("Order {order} goes on."),
-    "effect_repeated": _("Call {operation} for order {order} was repeated after a crash, with the same id."),
-    "recovered": _("Its worker died; the run goes on from its last checkpoint (recovery {count})."),
-    "cancelled": _("Cancelled by {actor}: {reason}"),
+    "block.print": "{message}",
+    "parallel.window": _("{count} branches; at most {at_once} run at a time, the rest follows."),
+    "site.was-not-locked": _("Location {site} was not locked; there was nothing to unlock."),
+    "waits_for_holder": _("Waits: location {site} is locked by {holder}."),
+    "order.failed": _("The fleet reports a failure of order {order} ({robot}): {reason}"),
+    "order.changed": _("The fleet gave up order {order} for a new robot or destination: {reason}"),
+    "effect_repeated": _(
+        "{operation} for order {order} may have arrived before a crash; it was repeated with the same id ({times})."
+    ),
+    "recovered": _("Worker {worker} died; the run goes on from its last checkpoint (recovery {count})."),
 }
 
 
