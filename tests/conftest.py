@@ -85,10 +85,13 @@ def default_values() -> Iterator[None]:
 def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that leaves a thread, a process, a socket, a foreign connection or a context behind."""
     before = leaks.Leaks(request.config.stash[_OPENED])
+    acceptance = request.node.get_closest_marker("acceptance") is not None
+    already = leaks.orphans_of(_RUN) if acceptance else {}  # of a fixture that serves more than this test
     yield
     left = before.found()
-    if request.node.get_closest_marker("acceptance"):
-        left += [f"the process {pid} outlived the test: {command}" for pid, command in leaks.orphans_of(_RUN).items()]
+    if acceptance:
+        started = {pid: command for pid, command in leaks.orphans_of(_RUN).items() if pid not in already}
+        left += [f"the process {pid} outlived the test: {command}" for pid, command in started.items()]
     if left:
         pytest.fail("left behind: " + "; ".join(left), pytrace=False)
 

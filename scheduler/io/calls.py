@@ -8,7 +8,6 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 
-from scheduler import conf
 from scheduler.fleet import orders
 from scheduler.fleet.breaker import Breaker
 from scheduler.fleet.client import RefusedCall, Reply, Unreachable
@@ -87,7 +86,7 @@ class EffectCalls:
         await self._database(effects.take_over, self._owner, self._wake, mine)
 
     async def _start(self) -> int:
-        values = conf.values()
+        values = self._database.values
         free = values.effects_at_once - len(self._running) - len(self._ended)
         if free <= 0:
             return 0
@@ -127,7 +126,7 @@ class EffectCalls:
             breaker.failed()
         else:
             breaker.answered()
-        values = conf.values()
+        values = self._database.values
         backoff = Backoff(values.effect_retry_min_s, values.effect_retry_max_s)
         self._ended.append(Ended(effect, judge(effect, reply, backoff, random.random)))
 
@@ -158,14 +157,15 @@ class EffectCalls:
 class Breakers:
     """One breaker per target that did not answer lately; bounded."""
 
-    def __init__(self) -> None:
+    def __init__(self, database: DatabaseThread) -> None:
+        self._database = database
         self._known: dict[str, Breaker] = {}
 
     def __getitem__(self, target: str) -> Breaker:
         """The breaker of ``target``."""
         breaker = self._known.get(target)
         if breaker is None:
-            values = conf.values()
+            values = self._database.values
             breaker = self._known[target] = Breaker(values.breaker_failures, values.breaker_pause_s)
             if len(self._known) > MAX_BREAKERS:
                 oldest = next((name for name, known in self._known.items() if not known.open), next(iter(self._known)))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from django.db import DatabaseError, InterfaceError, connections
+
+from scheduler import conf
 
 logger = logging.getLogger(__name__)
 
@@ -22,15 +25,22 @@ PAUSE_S = 1.0
 
 
 class DatabaseThread:
-    """Runs functions one after the other in a thread of its own. Use as an async context manager."""
+    """Runs functions one after the other in a thread of its own. Use as an async context manager.
+
+    ``values``: the tunables as last seen in that thread. An event loop must not ask ``conf`` itself, for the answer may
+    take a query.
+    """
 
     def __init__(self, name: str) -> None:
+        self.values = conf.Values()
         self._name = name
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
         self._down = False
 
     async def __aenter__(self) -> DatabaseThread:
-        """Ready at once; the thread starts with the first call."""
+        """Read the tunables; without a database their defaults hold until it is there."""
+        with contextlib.suppress(*DATABASE_GONE):
+            await self(lambda: None)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -51,6 +61,7 @@ class DatabaseThread:
     def _run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             result = function(*args, **kwargs)
+            self.values = conf.values()
         except DATABASE_GONE as error:
             connections.close_all()
             if not self._down:  # once per outage, not once per try

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scheduler import conf
 from scheduler.fleet import orders
 from scheduler.fleet.breaker import Breaker
 from scheduler.fleet.client import FleetClient, OrdersReply, RefusedCall, Unreachable
@@ -89,7 +88,7 @@ class OrderFollower:
         if not known:
             self.report = Report(error=self.report.error)
             return IDLE_S
-        poll_s = conf.values().order_poll_s
+        poll_s = self._database.values.order_poll_s
         if self._breaker.room(1) == 0:
             return max(self._breaker.seconds_left(), poll_s)
         self._breaker.started()

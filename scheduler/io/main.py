@@ -11,7 +11,7 @@ from typing import Protocol
 
 from django.conf import settings
 
-from scheduler import clock, conf, doorbell, wakes
+from scheduler import clock, doorbell, wakes
 from scheduler.fleet import orders
 from scheduler.fleet.client import FleetClient, Reply
 from scheduler.io import standard
@@ -69,11 +69,11 @@ async def serve(
     services = standard.services() if services is None else services
     rung = asyncio.Event()
     async with (
-        _client(fleet_url or settings.FLEET_URL) as client,
         DatabaseThread("io-database") as database,
         DatabaseThread("io-services") as service_database,
+        _client(fleet_url or settings.FLEET_URL, database.values.effect_timeout_s) as client,
     ):
-        breakers = Breakers()
+        breakers = Breakers(database)
         follower = OrderFollower(client, database, wake=wake, breaker=breakers[orders.TARGET])
 
         async def call_fleet(effect: Claimed) -> Reply:
@@ -107,7 +107,7 @@ async def _report(owner: str, follower: OrderFollower, database: DatabaseThread,
                 tell,
                 FOLLOWING,
                 owner=owner,
-                interval_s=conf.values().order_poll_s,
+                interval_s=database.values.order_poll_s,
                 started_at=await database(clock.now),
                 result={"open": report.open, "changed": report.changed},
                 error=report.error,
@@ -123,8 +123,8 @@ async def _report(owner: str, follower: OrderFollower, database: DatabaseThread,
 
 
 @asynccontextmanager
-async def _client(url: str) -> AsyncIterator[FleetClient]:
-    client = FleetClient(url, total_s=conf.values().effect_timeout_s)
+async def _client(url: str, total_s: float) -> AsyncIterator[FleetClient]:
+    client = FleetClient(url, total_s=total_s)
     try:
         yield client
     finally:

@@ -13,7 +13,7 @@ from typing import Any
 from django.db.models import F
 
 from scheduler import clock
-from scheduler.io.database import DATABASE_GONE, DatabaseThread, wait_for
+from scheduler.io.database import DATABASE_GONE, PAUSE_S, DatabaseThread, wait_for
 from scheduler.models import ServiceRow
 
 logger = logging.getLogger(__name__)
@@ -53,12 +53,13 @@ class Services:
             service = min(self._services, key=lambda service: due[service.name])
             if await wait_for(stop, due[service.name] - loop.time()):
                 return
-            with contextlib.suppress(*DATABASE_GONE):  # the thread has said so; the service is due again later
-                await self._database(self.run_one, service)
-            due[service.name] = loop.time() + max(service.interval_s(), SHORTEST_S)
+            pause = PAUSE_S
+            with contextlib.suppress(*DATABASE_GONE):  # the thread has said so; the service is due again soon
+                pause = await self._database(self.run_one, service)
+            due[service.name] = loop.time() + max(pause, SHORTEST_S)
 
-    def run_one(self, service: Service) -> None:
-        """Run ``service`` now and write its row. In the database's thread.
+    def run_one(self, service: Service) -> float:
+        """Run ``service`` now and write its row, in the database's thread; seconds until it is due again.
 
         Raises:
             DatabaseError, InterfaceError: the database is gone.
@@ -76,18 +77,20 @@ class Services:
             error = f"{type(fault).__name__}: {fault}"[:1000]
         quiet = not error and not any(result.values())
         last = self._told.get(service.name)
+        interval_s = service.interval_s()
         if quiet and last is not None and began - last < QUIET_S:
-            return
+            return interval_s
         self._told[service.name] = began
         tell(
             service.name,
             owner=self._owner,
-            interval_s=service.interval_s(),
+            interval_s=interval_s,
             started_at=started,
             duration_ms=(time.monotonic() - began) * 1000,
             result=dict(result),
             error=error,
         )
+        return interval_s
 
 
 def tell(name: str, **columns: Any) -> None:

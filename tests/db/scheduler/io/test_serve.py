@@ -83,7 +83,13 @@ def fleet(simulator: SimulatorProcess) -> SimulatorProcess:
 @pytest.fixture
 def fast(default_values: None) -> None:
     values = conf.Values(order_poll_s=0.1, effect_retry_min_s=0.05, effect_retry_max_s=0.2, breaker_pause_s=0.3)
-    conf.use(lambda: values)
+
+    def source() -> conf.Values:
+        with pytest.raises(RuntimeError):
+            asyncio.get_running_loop()  # an event loop must not ask: the answer may take a query
+        return values
+
+    conf.use(source)
 
 
 def until(predicate: Callable[[], Any], describe: str) -> None:
