@@ -1,4 +1,4 @@
-"""Definitions and records in one line; every default is valid. A cluster in miniature that runs them in this process."""
+"""Definitions and records in one line; every default is valid. A cluster in miniature runs them in this process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ def param(value: Any) -> dict[str, Any]:
     return {"type": "Expression", "value": text[1:]} if text.startswith("=") else {"type": "Simple", "value": text}
 
 
-def block(kind: str, *children: dict[str, Any], name: str = "", branch: str = "default", **params: Any) -> dict[str, Any]:
+def block(
+    kind: str, *children: dict[str, Any], name: str = "", branch: str = "default", **params: Any
+) -> dict[str, Any]:
     """One block; its children go into ``branch``."""
     number = next(_NUMBERS)
     return {
