@@ -27,8 +27,15 @@ _MYSQL = {
 }
 
 
-def complete(config: dict[str, Any]) -> dict[str, Any]:
+#: The pool of the web process. The sum over all web processes must stay below the server's ``max_connections``.
+_POOL = {"POOL_SIZE": 10, "MAX_OVERFLOW": 20, "RECYCLE": 600, "TIMEOUT": 30}
+
+
+def complete(config: dict[str, Any], *, web: bool = False) -> dict[str, Any]:
     """Return ``config`` (a parsed DATABASE_URL) with the options this project needs for its vendor.
+
+    ``web``: this is the web process, which answers each request in a thread of its own. It keeps no connection per
+    thread; on MySQL it takes them from a pool. No other process may have one: children would share its sockets.
 
     Raises:
         ValueError: the engine is neither SQLite nor MySQL.
@@ -39,12 +46,14 @@ def complete(config: dict[str, Any]) -> dict[str, Any]:
         options = {**_SQLITE, **options}
     elif engine.endswith("mysql"):
         options = {**_MYSQL, **options}
+        if web:
+            config = {**config, "ENGINE": "dj_db_conn_pool.backends.mysql", "POOL_OPTIONS": _POOL}
     else:
         raise ValueError(f"DATABASE_URL names the engine {engine!r}; use sqlite:///… or mysql://….")
     return {
         **config,
         "OPTIONS": options,
-        "CONN_MAX_AGE": CONNECTION_MAX_AGE_S,
+        "CONN_MAX_AGE": 0 if web else CONNECTION_MAX_AGE_S,
         "CONN_HEALTH_CHECKS": True,
         "ATOMIC_REQUESTS": False,
     }

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from vwed import databases
 from vwed.env import ROOT, env, load_env_file
+from vwed.navigation import UNFOLD  # noqa: F401 - read by the theme
+from vwed.secrets import secret_key
 
 load_env_file()
 
 # --- Core ------------------------------------------------------------------------------------------------------------
 BASE_DIR = ROOT
-VAR_DIR = ROOT / "var"
+VAR_DIR = Path(env.str("VAR_DIR", default=str(ROOT / "var")))
 DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env.str("SECRET_KEY", default="insecure-development-key-please-set-SECRET_KEY-in-the-environment")
+#: Made at the first start when the environment gives none; several hosts must be given the same one.
+SECRET_KEY = env.str("SECRET_KEY", default="") or secret_key(VAR_DIR)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+#: Which process this is. ``web`` (set by ``vwed.asgi``) gets the connection pool; no process that forks may have one.
+PROCESS = env.str("VWED_PROCESS", default="")
+#: Shown in the header: what this installation is called, for example a plant or "Demo".
+INSTALLATION = env.str("INSTALLATION", default="")
 ROOT_URLCONF = "vwed.urls"
 ASGI_APPLICATION = "vwed.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
+    "unfold.apps.BasicAppConfig",
+    "unfold.contrib.forms",
+    "vwed.apps.ConsoleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -25,13 +37,15 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "channels",
     "django_q",
-    "vwed",
+    "vwed.apps.VwedConfig",
     "scheduler",
     "storage",
 ]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "vwed.middleware.ContentSecurityPolicy",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -58,7 +72,9 @@ TEMPLATES = [
 
 # --- Database --------------------------------------------------------------------------------------------------------
 DATABASES = {
-    "default": databases.complete(env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'vwed.sqlite3'}")),
+    "default": databases.complete(
+        env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'vwed.sqlite3'}"), web=PROCESS == "web"
+    ),
 }
 
 # --- Cluster (django-q2; the broker and the queues are ours, see scheduler/q2) ----------------------------------------
@@ -80,6 +96,34 @@ Q_CLUSTER = {
 REDIS_URL = env.str("REDIS_URL", default="")
 FLEET_URL = env.str("FLEET_URL", default="http://127.0.0.1:8088")
 
+# --- Live panels (Channels) ------------------------------------------------------------------------------------------
+CHANNEL_LAYERS = {
+    "default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
+    if REDIS_URL
+    else {"BACKEND": "channels.layers.InMemoryChannelLayer"},
+}
+
+# --- Security --------------------------------------------------------------------------------------------------------
+#: True behind a proxy that ends TLS and sets X-Forwarded-Proto: secure cookies, HTTP redirected, HSTS sent.
+BEHIND_TLS = env.bool("BEHIND_TLS", default=False)
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_TLS
+SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_TLS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+X_FRAME_OPTIONS = "DENY"
+#: Bytes of a form; a task file is a file and has its own limit where it is read.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
 # --- Languages and time ----------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
@@ -90,4 +134,9 @@ TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 
 # --- Static files ----------------------------------------------------------------------------------------------------
 STATIC_URL = "static/"
-STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT = None
+# Served from the packages as they are installed: no collecting step that could be forgotten or be stale.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+# Seconds a browser may use a file without asking; names carry no hash, so an upgrade must show soon.
+WHITENOISE_MAX_AGE = 60

@@ -1,0 +1,168 @@
+"""Everything one run's page shows. At most 14 queries; what a tab does not show is not read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from execution.values import load_tagged, to_plain
+from scheduler import clock, explain
+from scheduler.admin.waits import cards
+from scheduler.models import BlockRecord, LogLine, ProcessRow, TaskRecord
+from scheduler.sentences import log_sentence
+from scheduler.states import ACTIVE, Status
+from vwed.console.chips import BLOCKS, EFFECTS, Look
+
+#: Rows of one tab.
+BLOCK_LIMIT = 400
+LOG_LIMIT = 200
+#: Characters of a value that are shown.
+VALUE_LIMIT = 64_000
+_BRANCHES = frozenset({"if", "else", "else_if", "try", "catch"})
+_TABS: tuple[tuple[str, Promise | str], ...] = (
+    ("blocks", _("Blocks")),
+    ("log", _("Log")),
+    ("values", _("Inputs and variables")),
+    ("effects", _("Effects and orders")),
+    ("family", _("Family and history")),
+)
+_UNKNOWN = Look("help", "off", _("unknown"))
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRow:
+    """One block execution as the table shows it. ``left`` and ``width`` are percents of the run's time."""
+
+    record: BlockRecord
+    depth: int
+    look: Look
+    left: float
+    width: float
+    duration_s: float
+
+
+def record_context(request: HttpRequest, record: TaskRecord) -> dict[str, Any]:
+    """Context of the page; the tab is in the address."""
+    tab = request.GET.get("tab", "blocks")
+    if tab not in {name for name, _title in _TABS}:
+        tab = "blocks"
+    now = clock.now()
+    status = Status(record.status)
+    reasons = explain.explain(record)
+    return {
+        "title": record.record_id,
+        "record": record,
+        "status": status,
+        "code": record.code,
+        "waits": cards(reasons, now),
+        "worker": _worker(record) if status is Status.RUNNING else None,
+        "took_s": ((record.ended_at or now) - record.created_at).total_seconds(),
+        "newer": record.definition.current_id != record.version_id,
+        "active": status in ACTIVE,
+        "may_cancel": request.user.has_perm("scheduler.operate_taskrecord"),
+        "may_run": request.user.has_perm("scheduler.run_taskdefinition"),
+        "tabs": [(name, title, name == tab) for name, title in _TABS],
+        "tab": tab,
+        **_tab(tab, request, record, now),
+    }
+
+
+def _tab(tab: str, request: HttpRequest, record: TaskRecord, now: datetime) -> dict[str, Any]:
+    match tab:
+        case "log":
+            return _log(request, record)
+        case "values":
+            return _values(record)
+        case "effects":
+            effects = list(record.effects.order_by("-id")[:LOG_LIMIT])
+            return {
+                "effects": [(effect, EFFECTS.get(effect.status, _UNKNOWN)) for effect in effects],
+                "orders": list(record.orders.order_by("-id")[:LOG_LIMIT]),
+            }
+        case "family":
+            children = record.children.only("record_id", "label", "status", "created_at", "ended_at").order_by("-id")
+            return {"children": list(children[:LOG_LIMIT]), "journal": list(record.journal.order_by("-id")[:LOG_LIMIT])}
+        case _:
+            return {"blocks": _blocks(record, now)}
+
+
+def _worker(record: TaskRecord) -> ProcessRow | None:
+    return ProcessRow.objects.filter(current_record=record.record_id, ended_at__isnull=True).first()
+
+
+def _blocks(record: TaskRecord, now: datetime) -> list[BlockRow]:
+    """The newest executions of the present attempt, in start order, with their place on the time axis."""
+    rows = list(record.block_records.filter(attempt=record.attempt).order_by("-seq")[:BLOCK_LIMIT])[::-1]
+    if not rows:
+        return []
+    start = min(row.started_ms for row in rows)
+    open_end = clock.at_ms(record.ended_at or now)
+    span = max(1, max(row.ended_ms or open_end for row in rows) - start)
+    return [_block(row, start, span, open_end) for row in rows]
+
+
+def _block(row: BlockRecord, start: int, span: int, open_end: int) -> BlockRow:
+    end = row.ended_ms or open_end
+    steps = [step for step in row.path.split("/") if step and step not in _BRANCHES]
+    return BlockRow(
+        record=row,
+        depth=min(len(steps), 12),
+        look=BLOCKS.get(row.code, _UNKNOWN),
+        left=round(100 * (row.started_ms - start) / span, 2),
+        width=round(max(0.4, 100 * (end - row.started_ms) / span), 2),
+        duration_s=max(0, end - row.started_ms) / 1000,
+    )
+
+
+def _log(request: HttpRequest, record: TaskRecord) -> dict[str, Any]:
+    """200 lines backwards from ``before``; problems only on request."""
+    lines = record.log_lines.order_by("-id")
+    problems = request.GET.get("problems") == "1"
+    if problems:
+        lines = lines.filter(level__gte=2)
+    before = request.GET.get("before", "")
+    if before.isdigit():
+        lines = lines.filter(id__lt=int(before))
+    page = list(lines[: LOG_LIMIT + 1])
+    shown = page[:LOG_LIMIT][::-1]
+    return {
+        "lines": [(line, log_sentence(line.code, _arguments(line))) for line in shown],
+        "problems": problems,
+        "older": shown[0].pk if len(page) > LOG_LIMIT else None,
+    }
+
+
+def _arguments(line: LogLine) -> dict[str, Any]:
+    try:
+        found = json.loads(line.args or "{}")
+    except ValueError:
+        return {"text": line.args}
+    return found if isinstance(found, dict) else {"text": found}
+
+
+def _values(record: TaskRecord) -> dict[str, Any]:
+    """Inputs, variables, and what each block gave."""
+    outputs = [
+        (name, _shown(text))
+        for name, text in record.block_records.filter(attempt=record.attempt)
+        .exclude(outputs__in=("", "{}", "null"))
+        .order_by("-seq")
+        .values_list("name", "outputs")[:LOG_LIMIT]
+    ]
+    return {"inputs": _shown(record.inputs), "variables": _shown(record.variables), "outputs": outputs[::-1]}
+
+
+def _shown(text: str) -> str:
+    """Tagged or plain JSON as indented text, cut at the limit."""
+    try:
+        plain = to_plain(load_tagged(json.loads(text or "{}")))
+    except (ValueError, KeyError, TypeError):
+        return text[:VALUE_LIMIT]
+    shown = json.dumps(plain, ensure_ascii=False, indent=2)
+    return shown if len(shown) <= VALUE_LIMIT else shown[:VALUE_LIMIT] + " …"

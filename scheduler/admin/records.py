@@ -1,0 +1,127 @@
+"""Task records: the list, one run, and the actions on runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.utils.translation import gettext_lazy as _
+
+from scheduler.admin import record_actions
+from scheduler.admin.record_page import record_context
+from scheduler.models import ProcessRow, TaskRecord, Wait
+from scheduler.sentences import wait_sentence
+from scheduler.states import ACTIVE, ENDED, Status
+from vwed.admin_base import ConsoleAdmin, page
+from vwed.console.listing import Filter, Listing, Search, begins_with
+from vwed.console.permit import require_view
+
+Rows = QuerySet[TaskRecord]
+
+#: Columns of the list; texts of a run can be megabytes.
+_COLUMNS = (
+    "record_id",
+    "label",
+    "status",
+    "priority",
+    "agv_id",
+    "created_at",
+    "first_block_at",
+    "ended_at",
+    "ended_reason",
+    "state_description",
+    "cancel_requested",
+    "due_at",
+    "queue",
+    "version__number",
+)
+_GROUPS = {"active": sorted(ACTIVE), "ended": sorted(ENDED)}
+
+
+@admin.register(TaskRecord)
+class TaskRecordAdmin(ConsoleAdmin):
+    """Runs. Their rows are written by the scheduler alone."""
+
+    list_template = "admin/scheduler/taskrecord/list.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        """The actions beside Django's own addresses."""
+        view = self.admin_site.admin_view
+        return [path("cancel/", view(record_actions.cancel), name="scheduler_taskrecord_cancel"), *super().get_urls()]
+
+    def listing(self, request: HttpRequest) -> Listing:
+        """Newest first; periodic runs hidden unless asked for."""
+        rows = TaskRecord.objects.select_related("version").only(*_COLUMNS)
+        if request.GET.get("periodic") != "1":
+            rows = rows.filter(periodic=False)
+        return Listing(
+            request, rows, filters=_filters(), search=Search(_("Record id, definition, order number, robot:…"), _search)
+        )
+
+    def list_context(self, request: HttpRequest, listing: Listing) -> dict[str, Any]:
+        """Where each run stands: two queries for the whole page."""
+        return {
+            "places": _places(listing.rows),
+            "status": listing.chosen.get("status", ""),
+            "may_operate": request.user.has_perm("scheduler.operate_taskrecord"),
+        }
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """One run."""
+        require_view(request, self.view_permission)
+        row = TaskRecord.objects.select_related("version", "definition", "parent").filter(pk=_key(object_id)).first()
+        if row is None:
+            raise Http404
+        return page(request, "admin/scheduler/taskrecord/detail.html", record_context(request, row))
+
+
+def _key(object_id: str) -> int:
+    try:
+        return int(object_id)
+    except ValueError:
+        raise Http404 from None
+
+
+def _filters() -> tuple[Filter, ...]:
+    statuses = [("active", _("All active")), ("ended", _("All ended")), *Status.choices]
+    return (
+        Filter(
+            "status", _("Status"), statuses, lambda rows, value: rows.filter(status__in=_GROUPS.get(value, [value]))
+        ),
+        Filter("periodic", _("Periodic hidden"), (("1", _("Periodic too")),), lambda rows, value: rows),
+        Filter(
+            "attempt", _("Attempts"), (("more", _("More than one")),), lambda rows, value: rows.filter(attempt__gt=1)
+        ),
+    )
+
+
+def _search(rows: Rows, text: str) -> Rows:
+    """Map each word to an indexed look-up: exact, or by its beginning."""
+    known = {"robot": "agv_id", "order": "out_order_no", "queue": "queue", "id": "record_id", "label": "label"}
+    prefix, separator, rest = text.partition(":")
+    if separator and prefix in known and rest.strip():
+        return rows.filter(begins_with(known[prefix], rest.strip()))
+    if separator and prefix == "state" and rest.strip():
+        return rows.filter(status__in=_GROUPS["active"], state_description__contains=rest.strip().strip('"'))
+    return rows.filter(begins_with("record_id", text) | begins_with("label", text) | begins_with("out_order_no", text))
+
+
+def _places(rows: list[TaskRecord]) -> dict[int, str]:
+    """For each row: what it waits for, the block that runs, or why it ended."""
+    waiting = [row.pk for row in rows if row.status == Status.WAITING]
+    running = [row.record_id for row in rows if row.status == Status.RUNNING]
+    places = {row.pk: row.ended_reason or row.state_description for row in rows}
+    if waiting:
+        for wait in Wait.objects.filter(record__in=waiting).order_by("-since_ms"):
+            places[wait.record_id] = wait_sentence(wait.code, wait.args)
+    if running:
+        blocks = dict(
+            ProcessRow.objects.filter(current_record__in=running).values_list("current_record", "current_block")
+        )
+        places.update({row.pk: blocks[row.record_id] for row in rows if blocks.get(row.record_id)})
+    return places

@@ -1,0 +1,102 @@
+"""The form that starts a run: one field per declared input, typed, with its default and its required mark."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from execution.inputs import InputDeclaration
+from execution.values import LONG_MAX, LONG_MIN
+
+#: Prefix of the inputs' field names, so that no input hides one of ours.
+PREFIX = "in_"
+
+
+class JsonField(forms.CharField):
+    """JSON text of one kind; the value stays text so that numbers keep their form."""
+
+    def __init__(self, kind: type, **options: Any) -> None:
+        super().__init__(widget=forms.Textarea(attrs={"rows": 3}), **options)
+        self._kind = kind
+
+    def clean(self, value: Any) -> Any:
+        """Check that it parses and is of the kind."""
+        text = super().clean(value)
+        if not text:
+            return None
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ValidationError(_("This is no JSON: %(error)s") % {"error": error}) from error
+        if not isinstance(found, self._kind):
+            wanted = _("a list, as in [1, 2]") if self._kind is list else _('an object, as in {"a": 1}')
+            raise ValidationError(_("Wanted is %(kind)s.") % {"kind": wanted})
+        return found
+
+
+class RunForm(forms.Form):
+    """Inputs, then what the queue needs."""
+
+    priority = forms.IntegerField(
+        label=gettext_lazy("Priority"),
+        min_value=0,
+        max_value=100,
+        initial=1,
+        help_text=gettext_lazy("0 to 100; higher first"),
+    )
+    record_id = forms.CharField(
+        label=gettext_lazy("Record id"),
+        required=False,
+        max_length=128,
+        help_text=gettext_lazy("Empty for a new one. The same id twice is one run."),
+    )
+
+    def __init__(self, declared: Sequence[InputDeclaration], *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._declared = declared
+        own = dict(self.fields)
+        self.fields.clear()
+        for item in declared:
+            self.fields[PREFIX + item.name] = _field(item)
+        self.fields.update(own)
+        for name, field in self.fields.items():
+            if not isinstance(field.widget, forms.CheckboxInput):
+                field.widget.attrs.setdefault("class", "vw-field")
+            if field.help_text:
+                field.widget.attrs["aria-describedby"] = f"id_{name}_helptext"
+
+    @property
+    def inputs(self) -> Mapping[str, Any]:
+        """Values by input name; what was left empty is left to its default."""
+        given = {item.name: self.cleaned_data.get(PREFIX + item.name) for item in self._declared}
+        return {name: value for name, value in given.items() if value not in (None, "")}
+
+
+def _field(item: InputDeclaration) -> forms.Field:
+    """A field of the declared type."""
+    options: dict[str, Any] = {
+        "label": item.label,
+        "required": item.required and item.type != "Boolean",
+        "initial": item.default if item.default not in (None, "") else None,
+        "help_text": f"{item.name} · {item.type}",
+    }
+    match item.type:
+        case "Boolean":
+            options["initial"] = str(item.default).strip().lower() == "true"
+            return forms.BooleanField(**options)
+        case "Long":
+            return forms.IntegerField(min_value=LONG_MIN, max_value=LONG_MAX, **options)
+        case "Double":
+            return forms.FloatField(**options)
+        case "JSONObject":
+            return JsonField(dict, **options)
+        case "JSONArray":
+            return JsonField(list, **options)
+        case _:
+            return forms.CharField(max_length=100_000, **options)

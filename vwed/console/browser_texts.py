@@ -1,0 +1,52 @@
+"""Texts for the scripts of the pages, in the active language; the scripts hold none of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from scheduler.states import FACES, Status
+from vwed.console.overview import reason_texts
+
+
+def browser_texts() -> dict[str, Any]:
+    """What ``ui/i18n.js`` reads from the page."""
+    return {
+        "units": {
+            "ms": _("%(n)s ms"),
+            "s": _("%(n)s s"),
+            "m": _("%(m)s m %(s)s s"),
+            "h": _("%(h)s h %(m)s m"),
+            "d": _("%(d)s d %(h)s h"),
+        },
+        "fresh": {
+            "live": _("Live"),
+            "late": _("Late"),
+            "reconnecting": _("Reconnecting…"),
+            "polling": _("Every 5 s"),
+            "offline": _("No connection"),
+            "signedout": _("Signed out"),
+            "back": _("Back after %(d)s"),
+            "asof": _("as of %(t)s"),
+        },
+        "status": {str(status): str(status.label) for status in Status},
+        "tones": {str(status): FACES[status].tone for status in Status},
+        "reasons": reason_texts(),
+        "idle": _("idle"),
+        "draining": _("draining"),
+        "none": _("–"),
+        "others": _("others"),
+        "waitingFor": _("Collecting samples…"),
+        "perMinute": _("per minute"),
+        "dialogFailed": _("The dialog could not be loaded. The page opens instead."),
+        "selectFirst": _("Select at least one run."),
+        "urls": {
+            "records": reverse("admin:scheduler_taskrecord_changelist"),
+            "services": reverse("admin:services"),
+            "record": reverse("admin:record_by_id", args=("-",)),
+            "poll": reverse("admin:live_poll"),
+            "login": reverse("admin:login"),
+        },
+    }

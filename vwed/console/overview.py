@@ -1,0 +1,133 @@
+"""Context of the Overview: the same numbers that the socket sends, so that the page is complete without it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from scheduler.models import TaskDefinition, TaskRecord
+from scheduler.sentences import wait_sentence
+from scheduler.states import FACES, Status
+from storage.models import Location
+from vwed.live.topics import TOPICS
+
+#: Order in which the overview names the active states.
+_STATES = (
+    Status.READY,
+    Status.CLAIMED,
+    Status.RUNNING,
+    Status.WAITING,
+    Status.PAUSED,
+    Status.INTERRUPTED,
+    Status.SCHEDULED,
+)
+
+
+def overview_context(request: HttpRequest) -> dict[str, Any]:
+    """Numbers, reasons, steps of "Get started". At most 12 queries."""
+    if not request.user.has_perm(TOPICS["overview"].permission):
+        return {"live": None}
+    overview = TOPICS["overview"].reader()()
+    return {
+        "live": {"overview": overview},
+        "topics": "overview",
+        "states": [
+            {"name": str(status), "label": status.label, "face": FACES[status], "count": overview["n"][status]}
+            for status in _STATES
+        ],
+        "reasons": [_reason(row) for row in overview["why"]["rows"]],
+        "workers": [_worker(row) for row in overview["w"]],
+        "steps": _steps(request),
+    }
+
+
+def reason_texts() -> dict[str, str]:
+    """Sentences for reasons in the active language, for the page's script."""
+    from scheduler.sentences import WAITS
+
+    return {code: reason_text(code, {}) for code in WAITS}
+
+
+def reason_text(code: str, args: Mapping[str, Any]) -> str:
+    """What many runs wait for together."""
+    texts = {
+        "location": _("a location that fits"),
+        "lock": _("a location that somebody holds"),
+        "unlock": _("a location to be released"),
+        "robot": _("a free robot"),
+        "order": _("a robot that is on its way"),
+        "effect": _("the answer of another system"),
+        "unknown": _("a decision: unknown whether a call happened"),
+        "time": _("a time"),
+        "child": _("a sub-task"),
+        "condition": _("a condition"),
+        "decision": _("your decision"),
+        "nobody": _("a cluster for its queue"),
+    }
+    return texts.get(code) or wait_sentence(code, args)
+
+
+def _reason(row: list[Any]) -> dict[str, Any]:
+    code, args, count, oldest_ms = row
+    return {
+        "code": code,
+        "text": reason_text(code, args) + (f" ({args['queue']})" if "queue" in args else ""),
+        "count": count,
+        "oldest_ms": oldest_ms,
+        "url": _reason_url(code),
+    }
+
+
+def _reason_url(code: str) -> str:
+    if code == "nobody":
+        return reverse("admin:services")
+    status = "interrupted" if code == "decision" else "waiting"
+    return f"{reverse('admin:scheduler_taskrecord_changelist')}?status={status}"
+
+
+def _worker(row: list[Any]) -> dict[str, Any]:
+    name, record, label, block, since, size, runs, draining = row
+    return {
+        "name": name,
+        "record": record,
+        "label": label,
+        "block": block,
+        "since": since,
+        "bytes": size,
+        "runs": runs,
+        "draining": draining,
+    }
+
+
+def _steps(request: HttpRequest) -> list[dict[str, Any]]:
+    """The way from an empty installation to a run; empty when it has been gone."""
+    if TaskRecord.objects.exists():
+        return []
+    may = request.user.has_perm
+    definitions = reverse("admin:scheduler_taskdefinition_changelist")
+    importing = reverse("admin:scheduler_taskdefinition_import") if may("scheduler.add_taskdefinition") else ""
+    return [
+        {
+            "done": TaskDefinition.objects.exists(),
+            "title": _("Import a task file"),
+            "url": importing,
+            "command": "manage.py import_tasks FILE.task",
+        },
+        {
+            "done": Location.objects.exists(),
+            "title": _("Create locations"),
+            "url": reverse("admin:storage_map"),
+            "command": "manage.py locations create A-01 --area A --group PICK",
+        },
+        {
+            "done": False,
+            "title": _("Connect the fleet: set FLEET_URL, or use the simulator"),
+            "url": "",
+            "command": "manage.py fleet_simulator",
+        },
+        {"done": False, "title": _("Run a task"), "url": definitions, "command": "manage.py run_task LABEL"},
+    ]

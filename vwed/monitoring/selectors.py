@@ -1,0 +1,181 @@
+"""The numbers of the live panel. Read only; each function says how many queries it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import Sum
+
+from scheduler import clock, selectors
+from scheduler.models import EndedCounter, ProcessRow, TaskRecord
+from scheduler.states import Status
+from vwed.monitoring.pool import PoolFigures, local_pool
+
+#: Workers shown one by one; more are counted.
+WORKER_LIMIT = 32
+#: Runs that latency is computed from, at most.
+LATENCY_SAMPLE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes of one process: proportional set where it was measured, else resident."""
+
+    name: str
+    role: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What changes every second."""
+
+    at: datetime
+    counts: Mapping[str, int]
+    processes: list[ProcessRow]
+    finished_per_minute: int
+    failed_last_hour: int
+    ended_last_hour: int
+    oldest_ready: datetime | None
+    connections: int
+    connection_limit: int | None
+    pool: PoolFigures | None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def memory(self) -> list[Memory]:
+        """Memory of every live process that was sampled."""
+        return [
+            Memory(row.name, row.role, int(size))
+            for row in self.processes
+            if (size := row.sample.get("pss") or row.sample.get("rss"))
+        ]
+
+    @property
+    def sampled(self) -> datetime | None:
+        """Time of the newest heartbeat: how old the memory figures are at least."""
+        return max((row.beat_at for row in self.processes), default=None)
+
+    @property
+    def consuming(self) -> bool:
+        """Whether some cluster takes work."""
+        return any(row.role in ("worker", "pusher") and not row.draining for row in self.processes)
+
+
+def read_now() -> Now:
+    """Everything that changes every second: 6 queries."""
+    at = clock.now()
+    counts = selectors.active_counts()
+    processes = list(selectors.live_processes(at))
+    hour = _ended(at - timedelta(hours=1))
+    ages = [age.oldest for age in selectors.queue_ages() if age.oldest]
+    connections, limit = _connections(processes)
+    running = [row.current_record for row in processes if row.current_record][:WORKER_LIMIT]
+    labels = dict(TaskRecord.objects.filter(record_id__in=running).values_list("record_id", "label")) if running else {}
+    last_minute = int(at.timestamp() // 60) - 1
+    return Now(
+        at=at,
+        counts=counts,
+        processes=processes,
+        finished_per_minute=sum(n for (minute, status), n in hour.items() if minute == last_minute and _well(status)),
+        failed_last_hour=sum(n for (_, status), n in hour.items() if not _well(status) and status != Status.CANCELLED),
+        ended_last_hour=sum(hour.values()),
+        oldest_ready=min(ages, default=None),
+        connections=connections,
+        connection_limit=limit,
+        pool=_pool(processes),
+        labels=labels,
+    )
+
+
+def _well(status: str) -> bool:
+    return status == Status.FINISHED
+
+
+def _ended(since: datetime) -> dict[tuple[int, str], int]:
+    """Runs that ended, by minute and status, from the counters. One query."""
+    rows = (
+        EndedCounter.objects.filter(minute__gte=int(since.timestamp() // 60))
+        .values_list("minute", "status")
+        .annotate(n=Sum("count"))
+        .order_by()
+    )
+    return {(minute, status): n for minute, status, n in rows}
+
+
+def _connections(processes: list[ProcessRow]) -> tuple[int, int | None]:
+    """Open connections and the server's limit (``None`` where there is no server). One query on MySQL."""
+    if connection.vendor != "mysql":
+        return sum(int(row.sample.get("connections") or 0) for row in processes), None
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT (SELECT variable_value FROM information_schema.global_status "
+            "WHERE variable_name = 'THREADS_CONNECTED'), @@max_connections"
+            if connection.mysql_is_mariadb
+            else "SELECT (SELECT variable_value FROM performance_schema.global_status "
+            "WHERE variable_name = 'Threads_connected'), @@max_connections"
+        )
+        connected, limit = cursor.fetchone()
+    return int(connected), int(limit)
+
+
+def _pool(processes: list[ProcessRow]) -> PoolFigures | None:
+    """Sum over the web processes; this process's own figures when none has reported yet."""
+    reported = [pool for row in processes if row.role == "web" and (pool := row.sample.get("pool"))]
+    if not reported:
+        return local_pool()
+    return PoolFigures(
+        in_use=sum(int(pool.get("in_use", 0)) for pool in reported),
+        size=sum(int(pool.get("size", 0)) for pool in reported),
+        overflow=sum(int(pool.get("overflow", 0)) for pool in reported),
+        waits=sum(int(pool.get("waits", 0)) for pool in reported),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """What is read every few seconds: reasons for waiting, and latency."""
+
+    at: datetime
+    reasons: list[tuple[str, Mapping[str, Any], int, int]]
+    latency_ms: tuple[int, int, int] | None
+
+
+def read_slow() -> Slow:
+    """Reasons and latency of the last five minutes: at most 6 queries."""
+    at = clock.now()
+    return Slow(at, _reasons(), _latency(at))
+
+
+def _reasons() -> list[tuple[str, Mapping[str, Any], int, int]]:
+    """Why runs do not move: (code, arguments, number of runs, oldest in epoch ms), oldest first."""
+    rows: list[tuple[str, Mapping[str, Any], int, int]] = [
+        (group.code, {}, group.count, group.oldest_ms) for group in selectors.waiting_groups()
+    ]
+    decisions = TaskRecord.objects.filter(status=Status.INTERRUPTED).order_by("id")
+    first = decisions.values_list("ended_at", "created_at").first()
+    if first is not None:
+        rows.append(("decision", {}, decisions.count(), clock.at_ms(first[0] or first[1])))
+    served = selectors.serving_queues()
+    for age in selectors.queue_ages():
+        if age.queue not in served and age.oldest is not None:
+            rows.append(("nobody", {"queue": age.queue}, age.ready, clock.at_ms(age.oldest)))
+    return sorted(rows, key=lambda row: row[3])
+
+
+def _latency(at: datetime) -> tuple[int, int, int] | None:
+    """p50, p95 and p99 of submit → first block in ms over the last five minutes; ``None`` without a run. One query."""
+    rows = (
+        TaskRecord.objects.filter(created_at__gte=at - timedelta(minutes=5), first_block_at__isnull=False, due_at=None)
+        .order_by("-created_at")
+        .values_list("created_at", "first_block_at")[:LATENCY_SAMPLE]
+    )
+    values = sorted(max(0.0, (first - created).total_seconds() * 1000) for created, first in rows)
+    if not values:
+        return None
+    p50, p95, p99 = (round(values[min(len(values) - 1, int(len(values) * q))]) for q in (0.5, 0.95, 0.99))
+    return p50, p95, p99

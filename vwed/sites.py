@@ -1,0 +1,48 @@
+"""The console: Django's admin site under the Unfold theme, with pages that belong to no model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.translation import gettext_lazy as _
+from unfold.sites import UnfoldAdminSite
+
+
+class ConsoleSite(UnfoldAdminSite):
+    """The default admin site. Its name stays ``admin``: the theme reverses that namespace."""
+
+    index_title = _("Overview")
+    enable_nav_sidebar = True
+
+    def extra_urls(self) -> list[URLPattern]:
+        """Routes of pages without a model; each is wrapped by ``admin_view`` (staff only, never cached)."""
+        from vwed.console import pages
+        from vwed.live.poll import poll
+
+        return [
+            path("live/poll/", self.admin_view(poll), name="live_poll"),
+            path("r/<str:record_id>/", self.admin_view(pages.record_by_id), name="record_by_id"),
+            path("storage/map/", self.admin_view(pages.storage_map), name="storage_map"),
+            path("services/", self.admin_view(pages.services), name="services"),
+        ]
+
+    def extra_context(self, context: dict[str, Any], request: HttpRequest) -> dict[str, Any]:
+        """What every page of the frame needs beside the theme's own."""
+        from vwed.console.browser_texts import browser_texts
+
+        return {**context, "vw_i18n": browser_texts()}
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """The Overview: every number is already in the page; the socket only keeps it fresh."""
+        from vwed.console.overview import overview_context
+
+        return super().index(request, {**overview_context(request), **(extra_context or {})})
+
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The command palette. Never cached: what a person may see depends on rights, language and state."""
+        from vwed.console.palette import palette
+
+        return palette(self, request)

@@ -1,0 +1,2 @@
+// Classic script in the head: only starts the module.
+import(new URL("main.js", document.currentScript.src).href);
