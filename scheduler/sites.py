@@ -12,9 +12,9 @@ from typing import Any
 
 from django.db import transaction
 
-from scheduler import audit, wakes
+from scheduler import audit, settlement
 from scheduler.errors import Refused
-from storage import locations, matching
+from storage import locations
 from storage.errors import StorageError
 
 Result = locations.LocationState | locations.Locked | locations.Freed
@@ -122,14 +122,8 @@ def _each(
 
     with transaction.atomic():
         locations.for_each(wanted, one)
-        transaction.on_commit(lambda: offer(done))
+        settlement.match_later(done)
     return SitesResult(tuple(done), refused)
-
-
-def offer(site_ids: Sequence[str]) -> None:
-    """Grant the locations to those who wait for them, and wake them. Called after the commit of any change."""
-    if site_ids:
-        matching.match(site_ids, lambda _holder, key: wakes.wake([f"site:{key}"]))
 
 
 def _audit(
