@@ -11,7 +11,6 @@ from decimal import Decimal
 from typing import Any, Final
 
 from execution.errors import ExpressionError
-from execution.expressions.arithmetic import INTEGER, kind_of
 from execution.expressions.collection_methods import (
     ARRAY_METHODS,
     CHANGING,
@@ -20,6 +19,7 @@ from execution.expressions.collection_methods import (
     element,
     entry,
 )
+from execution.expressions.conversions import INTEGER, kind_of
 from execution.expressions.methods import Method
 from execution.expressions.number_methods import BOOLEAN_METHODS, DECIMAL_METHODS, NUMBER_METHODS
 from execution.expressions.runtime import Run

@@ -2,78 +2,40 @@
 
 Two numbers of one type stay in it, and wrap around; the exception is division, which makes a Double of two Integers or
 two Longs. Numbers of two types are computed as doubles and brought back to the wider type, so a Long by an Integer is
-a whole number. Numeric text takes the type of the number it meets. What has no arithmetic at all gives false.
+a whole number. Numeric text takes the type of the number it meets. What has no arithmetic (null, Boolean,
+words) is compared with ``>`` instead, whatever the sign: surprising, but measured, and running tasks live with it.
 """
 
 from __future__ import annotations
 
 import math
 import operator
-import re
 from collections.abc import Callable
 from decimal import Context, Decimal, DecimalException
 from typing import Any, Final
 
 from execution.errors import ExpressionError
+from execution.expressions.comparison import ordering
+from execution.expressions.conversions import (
+    DECIMAL,
+    DOUBLE,
+    INTEGER,
+    LONG,
+    as_double,
+    kind_of,
+    number_of,
+    to_integer,
+    to_long,
+    wrap_int,
+    wrap_long,
+)
 from execution.expressions.runtime import CHEAP, Run
-from execution.values import INT_MAX, INT_MIN, LONG_MAX, LONG_MIN, Character, JavaArray, Long, type_name
+from execution.values import INT_MAX, INT_MIN, Character, JavaArray, type_name
 
-NUMERIC: Final = re.compile(r"-?(\d+\.?\d*|\.\d+)\Z", re.ASCII)
 # Java's DECIMAL128 and DECIMAL64: precision and half-even rounding; the exponent is bounded to keep text forms short.
 _DECIMAL: Final = Context(prec=34, Emax=6144, Emin=-6143)
 _DECIMAL_OF_DOUBLE: Final = Context(prec=16)
 _MAX_DECIMAL_POWER: Final = 999
-
-INTEGER, LONG, DOUBLE, DECIMAL = range(4)
-
-
-def kind_of(value: Any) -> int | None:
-    """Rank a number by width, ``None`` for what is no number."""
-    kind = type(value)
-    if kind is int:
-        return INTEGER if INT_MIN <= value <= INT_MAX else LONG
-    if kind is Long:
-        return LONG
-    if kind is float:
-        return DOUBLE
-    if kind is Decimal:
-        return DECIMAL
-    return None
-
-
-def wrap_int(value: int) -> int:
-    """Keep the lower 32 bits."""
-    return (value + 2**31) % 2**32 - 2**31
-
-
-def wrap_long(value: int) -> Long:
-    """Keep the lower 64 bits."""
-    return Long((value + 2**63) % 2**64 - 2**63)
-
-
-def to_integer(value: float) -> int:
-    """Cut a double to an Integer as Java does: towards zero, held at the ends, NaN is 0."""
-    return 0 if value != value else int(max(min(value, INT_MAX), INT_MIN))
-
-
-def to_long(value: float) -> Long:
-    """Cut a double to a Long as Java does."""
-    if value != value:
-        return Long(0)
-    return Long(LONG_MAX if value >= 2.0**63 else LONG_MIN if value <= -(2.0**63) else int(value))
-
-
-def as_double(value: Any) -> float:
-    """Widen a number; what is beyond the largest double is infinite."""
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
-
-
-def number_of(text: str) -> float | None:
-    """Read numeric text (digits, one dot, a leading minus; nothing else), ``None`` when it is none."""
-    return float(text) if len(text) <= 400 and NUMERIC.match(text) else None
 
 
 def _are_short(left: int, right: int) -> bool:
@@ -117,7 +79,7 @@ def arithmetic(sign: str) -> Callable[[Any, Any, Run], Any]:
             return result if INT_MIN <= result <= INT_MAX else wrap_int(result)
         if kind_of(left) is not None and kind_of(right) is not None:
             return _arithmetic(sign, left, right)
-        return _coerced(sign, left, right)
+        return _coerced(sign, left, right, run)
 
     return compute
 
@@ -186,7 +148,7 @@ def _power(left: Any, right: Any, kind: int) -> Any:
 def _decimals(sign: str, left: Any, right: Any) -> Decimal:
     if any(isinstance(value, float) and not math.isfinite(value) for value in (left, right)):
         raise ExpressionError("NaN and Infinity cannot become a BigDecimal", hint="Check the divisor first.")
-    if isinstance(left, float):  # computed as doubles; only the result becomes a BigDecimal
+    if not isinstance(left, Decimal):  # computed as doubles; only the result becomes a BigDecimal
         result = power(left, as_double(right)) if sign == "**" else _doubles(sign, left, as_double(right))
         if not math.isfinite(result):
             raise ExpressionError("NaN and Infinity cannot become a BigDecimal", hint="Check the divisor first.")
@@ -213,7 +175,10 @@ def _decimals(sign: str, left: Any, right: Any) -> Decimal:
         ) from None
 
 
-def _coerced(sign: str, left: Any, right: Any) -> Any:
+_greater: Final = ordering(">")
+
+
+def _coerced(sign: str, left: Any, right: Any, run: Run) -> Any:
     """Compute where one side, or both, is no number."""
     first, second = type(left), type(right)
     if first is Character or second is Character:
@@ -226,7 +191,7 @@ def _coerced(sign: str, left: Any, right: Any) -> Any:
         return _with_text(sign, left, right)
     if sign == "**":
         raise _unfit(sign, left, right, "Both sides must be numbers.")
-    return False
+    return _greater(left, right, run)
 
 
 def _with_text(sign: str, left: Any, right: Any) -> Any:
@@ -236,7 +201,7 @@ def _with_text(sign: str, left: Any, right: Any) -> Any:
     if number_of(text) is None:
         raise _unfit(sign, left, right, "Only texts that are numbers can be calculated with.")
     if kind == DECIMAL:
-        return _decimals(sign, Decimal(left), Decimal(right))
+        return _decimals(sign, as_double(left), as_double(right))
     one, other = as_double(left), as_double(right)
     result = power(one, other) if sign == "**" else _doubles(sign, one, other)
     return to_integer(result) if kind == INTEGER else to_long(result) if kind == LONG else result
@@ -288,96 +253,3 @@ def invert(value: Any, run: Run) -> Any:
     if kind_of(value) != INTEGER:
         raise ExpressionError(f"~ does not work on {type_name(value)}", hint="It needs an Integer.")
     return ~value
-
-
-CAST_TYPES: Final = frozenset(
-    {
-        "int",
-        "long",
-        "double",
-        "float",
-        "boolean",
-        "char",
-        "short",
-        "byte",
-        "Integer",
-        "Long",
-        "Double",
-        "Float",
-        "Boolean",
-        "Character",
-        "String",
-        "Object",
-        "BigDecimal",
-    }
-)
-
-
-def cast(kind: str, value: Any, run: Run) -> Any:
-    """``(int) x``: convert as a cast does; null stays null.
-
-    Raises:
-        ExpressionError: the value cannot be converted.
-    """
-    if value is None or kind == "Object":
-        return value
-    if kind in ("String",):
-        return run.text_of(value)
-    if kind in ("boolean", "Boolean"):
-        return truth_of(value)
-    if kind in ("char", "Character"):
-        return _to_character(value)
-    number = _castable(kind, value)
-    if kind in ("double", "Double", "float", "Float"):
-        return as_double(number)
-    if kind == "BigDecimal":
-        return Decimal(number)
-    if kind in ("long", "Long"):
-        return to_long(number) if isinstance(number, float) else wrap_long(int(number))
-    if not isinstance(number, float) and not INT_MIN <= number <= INT_MAX:
-        raise ExpressionError(f"{number} does not fit an Integer", hint="Cast it to long.")
-    return to_integer(number) if isinstance(number, float) else int(number)
-
-
-def _castable(kind: str, value: Any) -> Any:
-    if isinstance(value, bool):
-        return int(value)
-    if kind_of(value) is not None:
-        return value
-    if isinstance(value, str) and len(value) <= 400 and NUMERIC.match(value):
-        if kind in ("double", "Double", "float", "Float", "BigDecimal"):
-            return Decimal(value)
-        if "." not in value:
-            return int(value)
-    raise ExpressionError(f"({kind}) does not work on {type_name(value)} {_shown(value)}", hint="It must be a number.")
-
-
-def _to_character(value: Any) -> Character:
-    if isinstance(value, str) and len(value) == 1:
-        return Character(value)
-    if kind_of(value) == INTEGER and 0 <= value < 0xD800:
-        return Character(chr(value))
-    raise ExpressionError(f"{type_name(value)} {_shown(value)} is not one character")
-
-
-def truth_of(value: Any) -> bool:
-    """Convert to Boolean: numbers but 0, and texts but ``""``, ``0``, ``false``, ``no``, ``off`` are true.
-
-    Raises:
-        ExpressionError: a list or map has no truth.
-    """
-    if isinstance(value, bool):
-        return value
-    if kind_of(value) is not None:
-        return bool(value != 0)
-    if isinstance(value, str):
-        return value.lower() not in _FALSE_WORDS
-    raise ExpressionError(f"{type_name(value)} cannot be compared with a Boolean", hint="Compare its size() instead.")
-
-
-_FALSE_WORDS: Final = frozenset({"", "0", "false", "no", "off"})
-
-
-def _shown(value: Any) -> str:
-    text = repr(str(value)) if isinstance(value, str) else ""
-    return text if len(text) <= 40 else text[:37] + "..."

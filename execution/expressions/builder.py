@@ -139,7 +139,7 @@ class TreeBuilder(Transformer[Token, Any]):
     def _binary(self, children: Any) -> Node:
         return _chain(children)
 
-    equality = bits = shift = sum = match = product = power = _binary
+    bits = shift = sum = match = product = power = _binary
     or_else = _logic("or")
     either = _logic("||")
     both = _logic("&&")

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from execution.errors import ExpressionError
-from execution.expressions.arithmetic import kind_of, number_of, truth_of
+from execution.expressions.conversions import kind_of, number_of, truth_of
 from execution.expressions.java_text import Blank
 from execution.expressions.runtime import CHEAP, Run
 from execution.values import MAX_NESTING, Character, JavaArray, Long, type_name
@@ -120,16 +120,14 @@ def _comparable(left: Any, right: Any, first: int | None, second: int | None, si
     if isinstance(left, str) and isinstance(right, str):
         return str(left), str(right)
     if isinstance(left, bool) or isinstance(right, bool):
-        if first is not None or second is not None:
-            return None
         return truth_of(left), truth_of(right)
     if isinstance(left, str) and second is not None:
         return _numeric(left, right, sign), right
     if isinstance(right, str) and first is not None:
         return left, _numeric(right, left, sign)
-    if first is None and second is None:
-        raise ExpressionError(f"{sign} does not work on {type_name(left)} and {type_name(right)}")
-    return None
+    if isinstance(left, Mapping) or (isinstance(left, list) and not isinstance(right, list)):
+        return None
+    raise ExpressionError(f"{sign} does not work on {type_name(left)} and {type_name(right)}")
 
 
 def _numeric(text: str, number: Any, sign: str) -> Any:

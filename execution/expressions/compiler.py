@@ -8,8 +8,9 @@ from typing import Any, Final
 from execution.errors import ExpressionError
 from execution.expressions import nodes
 from execution.expressions.access import nearest
-from execution.expressions.arithmetic import CAST_TYPES, add, arithmetic, bitwise, cast, invert, negate
+from execution.expressions.arithmetic import add, arithmetic, bitwise, invert, negate
 from execution.expressions.comparison import contains, equal, has_nothing, ordering, type_test, unequal
+from execution.expressions.conversions import CAST_TYPES, cast
 from execution.expressions.nodes import Node
 from execution.expressions.parser import refused_word
 from execution.expressions.paths import (

@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any, Final
 
 from execution.errors import ExpressionError
-from execution.expressions.arithmetic import DECIMAL, DOUBLE, INTEGER, LONG, kind_of
+from execution.expressions.conversions import DECIMAL, DOUBLE, INTEGER, LONG, kind_of
 from execution.expressions.runtime import Run
 from execution.values import double_text, type_name
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from execution.errors import ExpressionError
-from execution.expressions.arithmetic import as_double, kind_of, number_of, to_integer, to_long, truth_of
+from execution.expressions.conversions import as_double, kind_of, number_of, to_integer, to_long, truth_of
 from execution.expressions.runtime import Run
 from execution.values import INT_MAX, INT_MIN, LONG_MAX, LONG_MIN, Character, Long, type_name
 

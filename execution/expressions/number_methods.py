@@ -10,22 +10,21 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from execution.errors import ExpressionError
-from execution.expressions.arithmetic import (
+from execution.expressions.arithmetic import arithmetic, power
+from execution.expressions.comparison import same
+from execution.expressions.conversions import (
     DECIMAL,
     DOUBLE,
     INTEGER,
     LONG,
-    arithmetic,
     as_double,
     cast,
     kind_of,
-    power,
     to_integer,
     to_long,
     wrap_int,
     wrap_long,
 )
-from execution.expressions.comparison import same
 from execution.expressions.methods import Method
 from execution.expressions.runtime import Run
 from execution.values import INT_MAX, INT_MIN, LONG_MAX, LONG_MIN, Long, type_name

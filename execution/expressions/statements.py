@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from execution.errors import ExpressionError
-from execution.expressions.arithmetic import CAST_TYPES, cast
+from execution.expressions.conversions import CAST_TYPES, cast
 from execution.expressions.runtime import Run, located
 from execution.values import type_name
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from execution.errors import ExpressionError
 from execution.expressions import patterns
-from execution.expressions.arithmetic import wrap_int
+from execution.expressions.conversions import wrap_int
 from execution.expressions.formatting import java_format
 from execution.expressions.java_text import merged, units
 from execution.expressions.methods import Method
