@@ -11,40 +11,49 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from execution import effects as e
-from execution import state, waits
+from execution import waits
 from execution.branches import Branches, first_fault
+from execution.checkpoints import NOT_YET, Checkpoints
 from execution.context import TaskContext
 from execution.errors import BlockError
-from execution.frames import ENDED, READY, WAITING, Branch, Frame, Here
+from execution.frames import ENDED, WAITING, Branch, Frame, Here
 from execution.keys import execution_key
 from execution.leaving import failure_of, has_loop, refused, will_be_caught
 from execution.limits import Limits, RunInfo
 from execution.local import LocalActs
-from execution.outcome import Failed, Finished, Outcome, Snapshot
-from execution.plan import Plan, PlanBlock
-from execution.ports import RunPort
+from execution.outcome import Failed, Finished
+from execution.plan import PlanBlock
 from execution.recording import FAILED, FINISHED, INTERRUPTED, STOPPED, Recording
 
 TAKEN = object()
 """Answer of ``Steps.act``: the row of the block is taken care of."""
-_NOT_YET = object()
 
 
-class Steps:
+class Returned:
+    """A handler has ended with these outputs."""
+
+    __slots__ = ("outputs",)
+
+    def __init__(self, outputs: Mapping[str, Any] | None) -> None:
+        self.outputs = outputs
+
+
+def _send(gen: Any, answer: Any) -> Any:
+    try:
+        return gen.send(answer)
+    except StopIteration as stop:
+        return Returned(stop.value)
+
+
+class Steps(Checkpoints):
     """Does the steps of one slice; ``ending`` is set when the slice is over."""
 
     def __init__(
-        self, plan: Plan, info: RunInfo, limits: Limits, context: TaskContext, recording: Recording, branches: Branches
+        self, info: RunInfo, limits: Limits, context: TaskContext, recording: Recording, branches: Branches
     ) -> None:
-        self.ending: Outcome | None = None
-        self.current: Branch | None = None
-        self.count = 0
-        self.slice_end = 0
-        self._info, self._limits = info, limits
-        self._context, self._recording, self._branches = context, recording, branches
+        super().__init__(info, limits, context, recording, branches)
         self._acts = LocalActs(context, recording)
-        self._new_orders: list[Branch] = []
-        self._port_error: BaseException | None = None
+        self.new_orders: list[Branch] = []
         self._carry: Mapping[type, Callable[[Branch, Frame, Any], Any]] = {
             e.RunChildren: self._run_children,
             e.RunRound: self._run_round,
@@ -57,69 +66,6 @@ class Steps:
             e.AwaitOrder: self._wait,
             e.FleetCall: self._wait,
         }
-
-    def begin(self, port: RunPort) -> None:
-        """A new slice begins."""
-        self.port = port
-        self.ending = self.current = None
-        self.count = 0
-        self.slice_end = port.now_ms() + self._limits.slice_ms
-
-    # --- Checkpoints ---
-
-    def snapshot(self, *, ended: bool = False, failed: bool = False) -> Snapshot:
-        """What is to be written now."""
-        return self._recording.snapshot(
-            self._branches.all,
-            None
-            if ended
-            else lambda: state.dump(
-                self._context, self._branches, self._recording, current=self.current, failed=failed
-            ),
-        )
-
-    def checkpoint(self) -> None:
-        """Write what has come together, and the state."""
-        try:
-            with self.port.checkpoint() as tx:
-                tx.save(self.snapshot())
-        except Exception as error:
-            self._port_error = error
-            raise
-        self._recording.written()
-
-    def _store(self, branch: Branch, frame: Frame, effect: e.Storage) -> Any:
-        """A storage effect: its result, the memo that holds it and everything unwritten commit together."""
-        wait, branch.wait = branch.wait, None
-        key = waits.key_of(frame, execution_key(self._info, frame.block.name, frame.iteration))
-        now = self.port.now_ms()
-        since = now if wait is None else wait.since
-        before, branch.status = branch.status, READY
-        current, self.current = self.current, branch
-        try:
-            with self.port.checkpoint() as tx:
-                answer = tx.apply(effect, key, since)
-                if not isinstance(answer, e.Pending):
-                    frame.memo.append(answer)
-                    tx.save(self.snapshot())
-        except BlockError:
-            branch.wait, branch.status = wait, before
-            raise
-        except Exception as error:
-            self._port_error = error
-            raise
-        finally:
-            self.current = current
-        if not isinstance(answer, e.Pending):
-            self._recording.written()
-            branch.wait, branch.status = wait, before
-            return answer
-        branch.wait = wait or waits.Wait(effect, key, answer.code, {}, since)
-        self._said(frame, waits.adopt(branch.wait, answer, effect, since))
-        if before == READY:
-            self._branches.rest(branch)
-        branch.status = WAITING
-        return _NOT_YET
 
     # --- Entering and driving ---
 
@@ -158,7 +104,7 @@ class Steps:
         frame = Frame(block, params, seq, branch.stack[-1].inner, now)
         branch.stack.append(frame)
         frame.gen = self._generator(branch, frame)
-        self._drive(branch, frame, None)
+        self.drive(branch, frame, None)
 
     def _deep(self, block: PlanBlock) -> None:
         if block.depth > self._limits.max_block_depth:
@@ -174,45 +120,42 @@ class Steps:
             return frame.block.handler(here, frame.params, frame.round)
         return frame.block.handler(here, frame.params)
 
-    def _reenter(self, branch: Branch, frame: Frame) -> e.Effect:
-        """Make the handler anew and bring it to where it stood; answers the effect it stands at."""
-        gen = self._generator(branch, frame)
-        effect = gen.send(None)
+    def reenter(self, branch: Branch, frame: Frame) -> Any:
+        """Make the handler anew and bring it to where it stood; answers the effect it stands at, or ``Returned``."""
+        gen = frame.gen = self._generator(branch, frame)
+        effect = _send(gen, None)
         for answer in frame.memo:
-            effect = gen.send(answer)
-        frame.gen = gen
+            effect = _send(gen, answer)
         return effect
 
-    def _drive(self, branch: Branch, frame: Frame, answer: Any, *, resumed: bool = False) -> None:
+    def drive(self, branch: Branch, frame: Frame, answer: Any, *, resumed: bool = False) -> None:
         """Give a handler its answer and carry out what it yields, until it waits, runs children or ends."""
         carry, memo = self._carry, frame.memo
         try:
-            if frame.gen is None:
-                self._reenter(branch, frame)
+            effect = self.reenter(branch, frame) if frame.gen is None else None
             if resumed:
                 memo.append(answer)
-            gen: Any = frame.gen
+                effect = None
             while True:
-                try:
-                    effect = gen.send(answer)
-                except StopIteration as stop:
-                    self._finish(branch, frame, stop.value)
+                if effect is None:
+                    effect = _send(frame.gen, answer)
+                if type(effect) is Returned:
+                    self._finish(branch, frame, effect.outputs)
                     return
                 act = carry.get(type(effect))
                 if act is not None:
                     answer = act(branch, frame, effect)
                 elif isinstance(effect, e.Storage):
-                    answer = self._store(branch, frame, effect)
-                    if answer is not _NOT_YET:
-                        continue
+                    answer = self.store(branch, frame, effect)
                 else:
                     answer = self._acts.in_frame(branch, frame, effect, self.port.now_ms())
-                if answer is _NOT_YET:
+                if answer is NOT_YET:
                     return
-                if type(effect) is not e.SetStateText:
+                if type(effect) is not e.SetStateText and not isinstance(effect, e.Storage):
                     memo.append(answer)
+                effect = None
         except Exception as error:  # noqa: BLE001 - the block boundary: whatever a block does fails the block
-            self._frame_failed(branch, frame, error)
+            self.frame_failed(branch, frame, error)
 
     def children_done(self, branch: Branch, frame: Frame) -> None:
         """The children of the top frame have ended well, or its branches have come together."""
@@ -243,7 +186,7 @@ class Steps:
         if frame.block.plain:
             self._finish(branch, frame, None)
         else:
-            self._drive(branch, frame, answer, resumed=True)
+            self.drive(branch, frame, answer, resumed=True)
 
     # --- Ending ---
 
@@ -258,7 +201,8 @@ class Steps:
         frame = Frame(block, params, seq, branch.stack[-1].inner, now)
         self._failed(branch, frame, error)
 
-    def _frame_failed(self, branch: Branch, frame: Frame, error: Exception) -> None:
+    def frame_failed(self, branch: Branch, frame: Frame, error: Exception) -> None:
+        """The block of a frame fails. Errors of the port are no failures of a block and are raised again."""
         if error is self._port_error:
             raise error
         while branch.stack[-1] is not frame:
@@ -323,7 +267,7 @@ class Steps:
     def _run_children(self, branch: Branch, frame: Frame, effect: e.RunChildren) -> Any:
         frame.branch, frame.catch, frame.cleanup = effect.branch, effect.catch, effect.cleanup
         frame.children, frame.pos = frame.block.branches.get(effect.branch, ()), 0
-        return _NOT_YET
+        return NOT_YET
 
     def _run_round(self, branch: Branch, frame: Frame, effect: e.RunRound) -> Any:
         self.count += 1
@@ -337,7 +281,7 @@ class Steps:
             frame.outputs = effect.outputs
             self._context.keep_outputs(frame.block.name, effect.outputs, frame.block.keeps)
         frame.branch, frame.children, frame.pos = effect.branch, frame.block.branches.get(effect.branch, ()), 0
-        return _NOT_YET
+        return NOT_YET
 
     def _run_branches(self, branch: Branch, frame: Frame, effect: e.RunBranches) -> Any:
         children = frame.block.branches.get(effect.branch, ())
@@ -346,8 +290,8 @@ class Steps:
         frame.branch = effect.branch
         if self._branches.fork(branch, frame, children):
             args = {"count": len(children), "at_once": self._limits.max_parallel_blocks}
-            self._said(frame, e.Log("parallel.window", args, level=4))
-        return _NOT_YET
+            self.said(frame, e.Log("parallel.window", args, level=4))
+        return NOT_YET
 
     def _evaluate(self, branch: Branch, frame: Frame, effect: e.Evaluate) -> Any:
         return frame.block.deferred[effect.parameter](self._context.scope)
@@ -363,17 +307,13 @@ class Steps:
         self._recording.close(frame, FAILED if failed else FINISHED, self.port.now_ms(), reason=reason)
         branch.stack.pop()
         self._travel(branch, effect.what)
-        return _NOT_YET
+        return NOT_YET
 
     def _state_text(self, branch: Branch, frame: Frame, effect: e.SetStateText) -> Any:
         self._recording.state_text(effect.text)
         frame.memo.append(None)
         self.checkpoint()
         return None
-
-    def _said(self, frame: Frame, log: e.Log | None) -> None:
-        if log is not None:
-            self._recording.log(frame.block.name, log, self.port.now_ms())
 
     # --- Waiting ---
 
@@ -387,62 +327,5 @@ class Steps:
         self._branches.rest(branch)
         branch.status = WAITING
         if isinstance(effect, e.AwaitOrder):
-            self._new_orders.append(branch)
-        return _NOT_YET
-
-    def resume_waiting(self) -> None:
-        """At the begin of a slice: look, in bulk, which waits are over."""
-        waiting = self._branches.waiting()
-        for branch in waiting:
-            if branch.wait is not None and branch.wait.effect is None:
-                try:
-                    branch.wait.effect = self._reenter(branch, branch.stack[-1])
-                except Exception as error:  # noqa: BLE001 - the block boundary
-                    self._branches.wake(branch)
-                    self._frame_failed(branch, branch.stack[-1], error)
-                    self._branches.discard_turn(branch)
-        self._look(waiting)
-
-    def look_at_new_orders(self) -> bool:
-        """Before suspending: orders that were first waited for in this slice may be there already."""
-        new, self._new_orders = self._new_orders, []
-        self._look([branch for branch in new if branch.status == WAITING])
-        return bool(self._branches.ready) or self.ending is not None
-
-    def _look(self, waiting: list[Branch]) -> None:
-        found = [(branch, branch.wait.effect, branch.wait) for branch in waiting if branch.wait is not None]
-        keys = [wait.key.removeprefix("effect:") for _, effect, wait in found if isinstance(effect, e.External)]
-        orders = [effect.order_id for _, effect, _ in found if isinstance(effect, e.AwaitOrder)]
-        answers = waits.Answers(
-            self.port.effect_answers(keys) if keys else {}, self.port.orders(orders) if orders else {}
-        )
-        now = self.port.now_ms()
-        for branch, effect, wait in found:
-            if branch.status != WAITING or self.ending is not None:
-                continue
-            frame = branch.stack[-1]
-            if isinstance(effect, e.Storage):
-                self._retry(branch, frame, effect)
-                continue
-            if isinstance(effect, e.AwaitOrder) and (order := answers.orders.get(effect.order_id)) is not None:
-                self._said(frame, waits.follow_order(wait, order))
-            over, answer = answers.of(wait, now)
-            if over:
-                self._deliver(branch, frame, answer, memoised=False)
-
-    def _retry(self, branch: Branch, frame: Frame, effect: e.Storage) -> None:
-        try:
-            answer = self._store(branch, frame, effect)
-        except BlockError as error:
-            self._branches.wake(branch)
-            self._frame_failed(branch, frame, error)
-            self._branches.discard_turn(branch)
-            return
-        if answer is not _NOT_YET:
-            self._deliver(branch, frame, answer, memoised=True)
-
-    def _deliver(self, branch: Branch, frame: Frame, answer: Any, *, memoised: bool) -> None:
-        self._branches.wake(branch)
-        self._drive(branch, frame, answer, resumed=not memoised)
-        if branch.status != READY:
-            self._branches.discard_turn(branch)
+            self.new_orders.append(branch)
+        return NOT_YET

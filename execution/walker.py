@@ -19,6 +19,7 @@ from execution.outcome import Failed, Finished, Outcome, SliceEnd, SliceOver, St
 from execution.plan import Plan
 from execution.ports import RunPort
 from execution.recording import FINISHED, Recording
+from execution.resuming import look_at_new_orders, resume_waiting
 from execution.rows import block_row, object_text
 from execution.steps import TAKEN, Steps
 from execution.waits import wait_rows
@@ -34,7 +35,7 @@ class Run:
         self.context = TaskContext(inputs, info, limits)
         self._recording = Recording(self.context, limits)
         self._branches = Branches(limits.max_parallel_blocks)
-        self._steps = Steps(plan, info, limits, self.context, self._recording, self._branches)
+        self._steps = Steps(info, limits, self.context, self._recording, self._branches)
         self._here = Here(info, limits)
 
     @classmethod
@@ -103,10 +104,10 @@ class Run:
         """
         steps, branches = self._steps, self._branches
         steps.begin(port)
-        steps.resume_waiting()
+        resume_waiting(steps, branches)
         while steps.ending is None:
             if not branches.ready:
-                if not steps.look_at_new_orders():
+                if not look_at_new_orders(steps, branches):
                     steps.ending = Suspended(())
                 continue
             branch = steps.current = branches.ready.popleft()
@@ -145,8 +146,11 @@ class Run:
             frame = stack[-1]
             children: Any = frame.children
             position = frame.pos
-            if position >= len(children):
-                steps.children_done(branch, frame)
+            if children is None or position >= len(children):
+                if children is None:
+                    steps.drive(branch, frame, None)
+                else:
+                    steps.children_done(branch, frame)
                 if branch.status != READY or steps.ending is not None:
                     return
                 continue

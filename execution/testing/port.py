@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from execution.effects import EffectAnswer, OrderView, Pending, Storage
-from execution.outcome import BlockRow, EffectRow, LogRow, Snapshot
+from execution.outcome import BlockRow, EffectRow, LogRow, Outcome, Snapshot
 from execution.testing.fleet import FakeFleet
 from execution.testing.sites import FakeSites
 
@@ -30,6 +30,8 @@ class MemoryPort:
         self.stop: str | None = None
         self.crash_at: dict[int, str] = {}
         self.commits = 0
+        self.current: _MemoryTx | None = None
+        self.outcome: Outcome | None = None
         self.state: str | None = None
         self.blocks: dict[int, BlockRow] = {}
         self.logs: list[LogRow] = []
@@ -76,20 +78,19 @@ class MemoryPort:
 
     # --- The other side ---
 
-    def commit(self, snapshot: Snapshot | None, tx: _MemoryTx | None = None) -> None:
-        """Make a snapshot durable, or crash where the test wants it."""
+    def commit(self, snapshot: Snapshot | None, outcome: Outcome | None = None) -> None:
+        """Make a snapshot (and how the slice ended) durable, or crash where the test wants it."""
         self.commits += 1
         where = self.crash_at.pop(self.commits, "")
         if where == "before":
             raise Crash
         if snapshot is not None:
             self._write(snapshot)
+        self.outcome = outcome
         if self.current is not None:
             self.current.committed = True
         if where == "after":
             raise Crash
-
-    current: _MemoryTx | None = None
 
     def _write(self, snapshot: Snapshot) -> None:
         self.state = snapshot.state

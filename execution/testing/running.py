@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from execution.errors import ExecutionError
@@ -20,12 +20,14 @@ class Stuck(ExecutionError):
 
 @dataclass(slots=True)
 class Result:
-    """How a run ended, and the port with all it wrote."""
+    """How a run ended, its last variables and kept outputs, and the port with all it wrote."""
 
     outcome: Outcome
     port: MemoryPort
     slices: int
     crashes: int
+    variables: dict[str, Any] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
 
     @property
     def code(self) -> int:
@@ -60,24 +62,27 @@ def run_plan(
     port = port or MemoryPort()
     info = info or RunInfo(record_id=port.record_id)
     idle = crashes = 0
+    result = Result(Finished(), port, 0, 0)
     for number in range(1, max_slices + 1):
         run = _begin(plan, inputs or {}, info, limits, port)
         try:
             with run:
                 end = run.advance(port)
+                result.variables, result.outputs = dict(run.context.variables), dict(end.outputs)
                 port.current = None
-                port.commit(end.snapshot)
+                port.commit(end.snapshot, end.outcome)
         except Crash:
             crashes += 1
-            continue
-        if on_slice is not None:
-            on_slice(number, port, end)
-        if isinstance(end.outcome, Finished | Failed | Stopped):
-            return Result(end.outcome, port, number, crashes)
-        if isinstance(end.outcome, Suspended):
-            idle = 0 if _move_on(port, end.outcome) else idle + 1
+        else:
+            if on_slice is not None:
+                on_slice(number, port, end)
+        if isinstance(port.outcome, Finished | Failed | Stopped):
+            result.outcome, result.slices, result.crashes = port.outcome, number, crashes
+            return result
+        if isinstance(port.outcome, Suspended):
+            idle = 0 if _move_on(port, port.outcome) else idle + 1
             if idle > 200:
-                raise Stuck(f"waits without end: {end.outcome.waits}")
+                raise Stuck(f"waits without end: {port.outcome.waits}")
     raise Stuck(f"no end after {max_slices} slices")
 
 

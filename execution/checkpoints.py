@@ -1,0 +1,103 @@
+"""Checkpoints of a slice, and the storage effects that happen inside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from execution import effects as e
+from execution import state, waits
+from execution.branches import Branches
+from execution.context import TaskContext
+from execution.errors import BlockError
+from execution.frames import READY, WAITING, Branch, Frame
+from execution.keys import execution_key
+from execution.limits import Limits, RunInfo
+from execution.outcome import Outcome, Snapshot
+from execution.ports import RunPort
+from execution.recording import Recording
+
+NOT_YET = object()
+"""Instead of an answer: the handler gets its answer later."""
+
+
+class Checkpoints:
+    """What a slice writes before its end. ``ending`` is set when the slice is over, ``current`` has the turn."""
+
+    port: RunPort
+
+    def __init__(
+        self, info: RunInfo, limits: Limits, context: TaskContext, recording: Recording, branches: Branches
+    ) -> None:
+        self.ending: Outcome | None = None
+        self.current: Branch | None = None
+        self.count = 0
+        self.slice_end = 0
+        self._info, self._limits = info, limits
+        self._context, self._recording, self._branches = context, recording, branches
+        self._port_error: BaseException | None = None
+
+    def begin(self, port: RunPort) -> None:
+        """A new slice begins."""
+        self.port = port
+        self.ending = self.current = None
+        self.count = 0
+        self.slice_end = port.now_ms() + self._limits.slice_ms
+
+    def snapshot(self, *, ended: bool = False, failed: bool = False) -> Snapshot:
+        """What is to be written now."""
+        return self._recording.snapshot(
+            self._branches.all,
+            None
+            if ended
+            else lambda: state.dump(
+                self._context, self._branches, self._recording, current=self.current, failed=failed
+            ),
+        )
+
+    def checkpoint(self) -> None:
+        """Write what has come together, and the state."""
+        try:
+            with self.port.checkpoint() as tx:
+                tx.save(self.snapshot())
+        except Exception as error:
+            self._port_error = error
+            raise
+        self._recording.written()
+
+    def store(self, branch: Branch, frame: Frame, effect: e.Storage) -> Any:
+        """A storage effect: its result, the memo that holds it and everything unwritten commit together."""
+        wait, branch.wait = branch.wait, None
+        key = waits.key_of(frame, execution_key(self._info, frame.block.name, frame.iteration))
+        now = self.port.now_ms()
+        since = now if wait is None else wait.since
+        before, branch.status = branch.status, READY
+        current, self.current = self.current, branch
+        try:
+            with self.port.checkpoint() as tx:
+                answer = tx.apply(effect, key, since)
+                if not isinstance(answer, e.Pending):
+                    frame.memo.append(answer)
+                    tx.save(self.snapshot())
+        except BlockError:
+            branch.wait, branch.status = wait, before
+            raise
+        except Exception as error:
+            self._port_error = error
+            raise
+        finally:
+            self.current = current
+        if not isinstance(answer, e.Pending):
+            self._recording.written()
+            branch.wait, branch.status = wait, before
+            return answer
+        branch.wait = wait or waits.Wait(effect, key, answer.code, {}, since)
+        self.said(frame, waits.adopt(branch.wait, answer, effect, since))
+        if before == READY:
+            self._branches.rest(branch)
+        branch.status = WAITING
+        return NOT_YET
+
+    def said(self, frame: Frame, log: e.Log | None) -> None:
+        """Log a line of a frame's block, when there is one."""
+        if log is not None:
+            self._recording.log(frame.block.name, log, self.port.now_ms())

@@ -1,0 +1,128 @@
+"""P1: the engine alone. Pure blocks per second on one core, beside an empty asyncio loop in the same process.
+
+Run: ``python -m tests.benchmarks.engine [--seconds N]``. Every block is recorded (block record and log line as they
+would be written) into the port in memory; nothing is skipped that a real run does before its rows reach a database.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import statistics
+import time
+from typing import Any
+
+from execution.limits import Limits, RunInfo
+from execution.outcome import Finished
+from execution.plan import Plan, compile
+from execution.testing import MemoryPort
+from execution.walker import Run
+
+BLOCKS = 200
+
+
+class _Clock(MemoryPort):
+    """The port in memory with a real clock."""
+
+    def now_ms(self) -> int:
+        return int(time.time() * 1000)
+
+
+def _block(number: int, kind: str, children: list[Any] | None = None, **params: tuple[str, Any]) -> dict[str, Any]:
+    given = {name: {"type": kind_of, "value": value} for name, (kind_of, value) in params.items()}
+    tree = {"default": children} if children else {}
+    return {"id": number, "name": f"b{number}", "blockType": kind, "inputParams": given, "children": tree}
+
+
+def mixed_plan() -> Plan:
+    """200 block executions: 20 rounds of a loop of 8 (with an If), the rest in a row; variables, prints, conditions."""
+    loop = [
+        _block(10, "SetTaskVariableBp", varName=("Simple", "round"), varValue=("Expression", "blocks.b1.index")),
+        _block(11, "PrintBp", message=("Simple", "a line in the log")),
+        _block(
+            12,
+            "IfBp",
+            [_block(13, "SetTaskVariableBp", varName=("Simple", "kept"), varValue=("Expression", "taskInputs.site"))],
+            condition=("Expression", "task.variables.round > 0"),
+        ),
+        _block(14, "PrintBp", message=("Expression", '"site " + taskInputs.site')),
+        _block(15, "SetTaskVariableBp", varName=("Simple", "text"), varValue=("Simple", "constant")),
+        _block(16, "IfBp", condition=("Expression", "taskInputs.flag")),
+    ]
+    rounds = 20
+    blocks = [_block(1, "RepeatNumBp", loop, num=("Simple", str(rounds)))]
+    for number in range(100, 100 + BLOCKS - 1 - rounds * 7):
+        blocks.append(_block(number, "SetTaskVariableBp", varName=("Simple", "n"), varValue=("Simple", str(number))))
+    detail = {
+        "inputParams": [
+            {"name": "site", "type": "String", "defaultValue": "A-01"},
+            {"name": "flag", "type": "Boolean", "defaultValue": "false"},
+        ],
+        "rootBlock": {"blockType": "RootBp", "children": {"default": blocks}},
+    }
+    return compile(detail)
+
+
+def run_once(plan: Plan) -> int:
+    """One run; answers how many block records it made."""
+    port = _Clock()
+    values, _ = plan.bind_inputs({})
+    with Run.start(plan, values, RunInfo("rec-1"), Limits()) as run:
+        end = run.advance(port)
+    if not isinstance(end.outcome, Finished):
+        raise SystemExit(f"the benchmark's task did not finish: {end.outcome}")
+    return len(end.snapshot.blocks)
+
+
+def engine_rate(plan: Plan, seconds: float) -> float:
+    """Blocks per second."""
+    blocks, begun = 0, time.perf_counter()
+    while time.perf_counter() - begun < seconds:
+        blocks += run_once(plan)
+    return blocks / (time.perf_counter() - begun)
+
+
+def asyncio_rate(seconds: float) -> float:
+    """Empty coroutines per second, 200 gathered at a time."""
+
+    async def empty() -> None:
+        return None
+
+    async def round_() -> None:
+        await asyncio.gather(*(empty() for _ in range(BLOCKS)))
+
+    async def rounds() -> float:
+        done, begun = 0, time.perf_counter()
+        while time.perf_counter() - begun < seconds:
+            await round_()
+            done += BLOCKS
+        return done / (time.perf_counter() - begun)
+
+    return asyncio.run(rounds())
+
+
+def main() -> None:
+    """Measure in turns, print the medians."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=0.5, help="length of one measurement")
+    parser.add_argument("--turns", type=int, default=5)
+    options = parser.parse_args()
+    plan = mixed_plan()
+    if run_once(plan) != BLOCKS:
+        raise SystemExit(f"the benchmark's task has {run_once(plan)} blocks, not {BLOCKS}")
+    gc.collect()
+    pairs = [(engine_rate(plan, options.seconds), asyncio_rate(options.seconds)) for _ in range(options.turns)]
+    engine, empty = (statistics.median(column) for column in zip(*pairs, strict=True))
+    result = {
+        "blocks_per_second": round(engine),
+        "asyncio_per_second": round(empty),
+        "ratio": round(engine / empty, 2),
+        "best_blocks_per_second": round(max(pair[0] for pair in pairs)),
+    }
+    print(json.dumps(result, indent=2))  # noqa: T201 - this is the output
+
+
+if __name__ == "__main__":
+    main()

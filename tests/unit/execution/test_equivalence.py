@@ -1,0 +1,87 @@
+"""The heart of the engine: how a run is cut into slices, and where processes die, changes nothing of what it does."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from execution.limits import Limits
+from execution.outcome import Failed
+from execution.plan import Plan
+from execution.testing import Result, run_plan
+from execution.values import dump_tagged
+from tests.unit.execution.generated import INPUTS, Scenario, scenarios
+from tests.unit.execution.trees import plan
+
+ONE_BLOCK = Limits(slice_steps=1, slice_ms=10**9, max_parallel_blocks=2)
+WHOLE = Limits(slice_ms=10**9, max_parallel_blocks=2)
+
+
+def _typed(values: dict[str, Any]) -> str:
+    return json.dumps(dump_tagged(values), sort_keys=True)
+
+
+def _fault(result: Result) -> tuple[object, ...]:
+    outcome = result.outcome
+    if isinstance(outcome, Failed):
+        return (outcome.block, outcome.error_code, outcome.message, outcome.final)
+    return (type(outcome).__name__,)
+
+
+def _ended(result: Result) -> dict[str, Any]:
+    """Everything about a run that may not depend on its slices."""
+    port = result.port
+    rows = Counter(
+        (row.name, row.iteration, row.code, row.params, row.outputs, row.reason) for row in port.blocks.values()
+    )
+    logs = Counter((line.block, line.code, line.args) for line in port.logs if line.code != "effect.repeated")
+    return {
+        "outcome": _fault(result),
+        "variables": _typed(result.variables),
+        "outputs": _typed(result.outputs),
+        "sites": repr(sorted(port.sites.sites.items())),
+        "effects": frozenset(port.effects),
+        "requests": _typed({key: dict(row.request) for key, row in port.effects.items()}),
+        "storage": sorted(port.sites.done),
+        "blocks": rows,
+        "logs": logs,
+        "vehicles": sorted(port.vehicles.split(",")),
+    }
+
+
+def _run(scenario: Scenario, compiled: Plan, limits: Limits, crashes: dict[int, str], repeats: set[int]) -> Result:
+    port = scenario.port()
+    port.crash_at, port.repeat = dict(crashes), repeats
+    return run_plan(compiled, port=port, limits=limits)
+
+
+def _check(scenario: Scenario, crashes: dict[int, str], repeats: set[int]) -> None:
+    compiled = plan(*scenario.blocks, inputs=INPUTS)
+    whole = _run(scenario, compiled, WHOLE, {}, set())
+    cut = _run(scenario, compiled, ONE_BLOCK, {}, set())
+    crashed = _run(scenario, compiled, ONE_BLOCK, crashes, repeats)
+    event(f"{type(whole.outcome).__name__}, {(crashed.crashes > 0 and 'crashed') or 'no crash'}")
+    expected = _ended(whole)
+    for other in (cut, crashed):
+        assert _ended(other) == expected
+    for result in (whole, cut, crashed):
+        done = result.port.sites.done
+        assert len(done) == len(set(done)), "a storage effect took place twice"
+        repeated = Counter(json.loads(line.args)["key"] for line in result.port.logs if line.code == "effect.repeated")
+        assert all(times == 1 + repeated[key] for key, times in result.port.fleet.sent.items())
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(
+    scenario=scenarios(),
+    crashes=st.dictionaries(st.integers(1, 40), st.sampled_from(["before", "after"]), max_size=6),
+    repeats=st.sets(st.integers(0, 12), max_size=4),
+)
+def test_slices_and_crashes_change_nothing_of_what_a_run_does(
+    scenario: Scenario, crashes: dict[int, str], repeats: set[int]
+) -> None:
+    _check(scenario, crashes, repeats)
