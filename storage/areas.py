@@ -5,6 +5,7 @@ Runs in the caller's transaction like ``storage.locations``; new locations may b
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -57,7 +58,7 @@ def create(area: Area, new: Sequence[NewLocation], *, actor: str) -> list[str]:
     """
     _check(new)
     site_ids = [one.site_id for one in new]
-    taken = {one for one in site_ids if site_ids.count(one) > 1} if len(set(site_ids)) < len(site_ids) else set()
+    taken = {site_id for site_id, times in Counter(site_ids).items() if times > 1}
     for start in range(0, len(site_ids), 500):
         chunk = site_ids[start : start + 500]
         taken.update(Location.objects.filter(site_id__in=chunk).values_list("site_id", flat=True))
