@@ -18,6 +18,8 @@ WAITS: Mapping[str, Promise | str] = {
     "robot": _("No robot of {group} is free; order {order} queued at the fleet."),
     "order": _("{robot} executes order {order}: {state}."),
     "effect": _("Waits for the answer of {target}."),
+    #: The same wait once a try has failed (its arguments carry the error).
+    "effect_again": _("Waits for the answer of {target}; try {a} failed: {error}"),
     "unknown": _("Unknown whether {effect} happened before the crash."),
     "time": _("Continues at {time}."),
     "child": _("Waits for sub-task {id}: {status}."),
@@ -60,7 +62,8 @@ def _render(template: Promise | str | None, code: str, args: Mapping[str, Any]) 
 
 def wait_sentence(code: str, args: Mapping[str, Any]) -> str:
     """The sentence for a wait code, in the active language."""
-    return _render(WAITS.get(code), code, args)
+    shown = "effect_again" if code == "effect" and args.get("error") else code
+    return _render(WAITS.get(shown), code, args)
 
 
 def log_sentence(code: str, args: Mapping[str, Any]) -> str:

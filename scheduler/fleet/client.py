@@ -11,6 +11,8 @@ from urllib.parse import quote
 
 import httpx
 
+from scheduler.fleet.views import clean
+
 #: The fleet's documented codes that decide what becomes of a call.
 EXISTS, UNKNOWN, COMPLETE = 50001, 50002, 50003
 #: Connections to one fleet; the effect executor starts no more calls than this at once.
@@ -22,6 +24,8 @@ MAX_ADDRESS = 6_000
 MAX_SINGLE = 20
 #: Seconds: to connect, for the whole call.
 CONNECT_S = 3.0
+#: Seconds that an idle connection is kept: shorter than servers do, or a call would now and then meet a closing one.
+KEEP_S = 2.0
 TOTAL_S = 10.0
 
 
@@ -76,7 +80,9 @@ class FleetClient:
         self._http = httpx.AsyncClient(
             transport=transport,
             timeout=httpx.Timeout(total_s, connect=min(CONNECT_S, total_s)),
-            limits=httpx.Limits(max_connections=MAX_CONNECTIONS + 2, max_keepalive_connections=MAX_CONNECTIONS),
+            limits=httpx.Limits(
+                max_connections=MAX_CONNECTIONS + 2, max_keepalive_connections=MAX_CONNECTIONS, keepalive_expiry=KEEP_S
+            ),
             trust_env=False,
             follow_redirects=False,
         )
@@ -151,7 +157,7 @@ class FleetClient:
         said = document if isinstance(document, dict) else {}
         code = said.get("code")
         if isinstance(code, int) and code != 0:
-            return RefusedCall(code, str(said.get("msg") or f"code {code}")[:1000], status)
+            return RefusedCall(code, clean(said.get("msg") or f"code {code}"), status)
         if status >= 500:
             return Unreachable(self._nobody(f"status {status}"), maybe_sent=True)
         if status >= 400:

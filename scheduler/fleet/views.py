@@ -9,6 +9,13 @@ from typing import Any
 #: The order will not change any more.
 FINAL_STATES = frozenset({"FINISHED", "STOPPED", "Error"})
 _REASON_LIMIT = 1000
+#: Most actions of one order that are read.
+_MOST_ACTIONS = 2_000
+
+
+def clean(value: Any, limit: int = _REASON_LIMIT) -> str:
+    """Any value from outside as a text that every database takes: valid Unicode, no zero bytes, at most ``limit``."""
+    return str(value)[:limit].encode("utf-8", "replace").decode("utf-8").replace("\x00", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +40,21 @@ def read_order(document: Mapping[str, Any], *, before: SeenOrder | None = None) 
 
     A vehicle that was named once (``before``) stays named.
     """
-    state = str(document.get("state") or "CREATED")
+    state = clean(document.get("state") or "CREATED", 32)
     errors = _entries(document.get("errors"))
     reason = _first_text(errors) or _own_error(document) or _first_text(_entries(document.get("notices")))
     if state == "Error" and not reason:
         reason = "the fleet refuses the parameters of the order"
-    actions = [row for row in _entries(document.get("blocks")) if row.get("blockId")]
+    actions = [row for row in _entries(document.get("blocks"))[:_MOST_ACTIONS] if row.get("blockId")]
     return SeenOrder(
-        state=state[:32],
-        vehicle=str(document.get("vehicle") or (before.vehicle if before else ""))[:64],
-        blocks={str(row["blockId"]): str(row.get("state") or "CREATED") for row in actions},
-        container_names={str(row["blockId"]): str(row["containerName"]) for row in actions if row.get("containerName")},
-        reason=reason[:_REASON_LIMIT],
-        error_codes=tuple(row["code"] for row in errors if isinstance(row.get("code"), int)),
+        state=state,
+        vehicle=clean(document.get("vehicle") or (before.vehicle if before else ""), 64),
+        blocks={clean(row["blockId"], 190): clean(row.get("state") or "CREATED", 32) for row in actions},
+        container_names={
+            clean(row["blockId"], 190): clean(row["containerName"], 190) for row in actions if row.get("containerName")
+        },
+        reason=clean(reason),
+        error_codes=tuple(row["code"] for row in errors[:20] if type(row.get("code")) is int and row["code"] < 2**53),
     )
 
 

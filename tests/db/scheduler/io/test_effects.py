@@ -9,6 +9,7 @@ import pytest
 
 from scheduler import clock
 from scheduler.fleet import orders
+from scheduler.fleet.views import read_order
 from scheduler.io import effects
 from scheduler.io.effects import Ended
 from scheduler.io.verdict import Claimed, Verdict
@@ -177,6 +178,23 @@ def test_leftovers_of_ended_runs_are_terminated_once(world: World) -> None:
     asked = Effect.objects.filter(operation="terminate").values_list("order_id", flat=True)
     assert sorted(asked) == ["ended~b1", "maybe"]
     assert orders.terminate_leftovers() == {"terminated": 0}
+
+
+def test_what_a_hostile_fleet_says_about_an_order_can_be_stored(world: World) -> None:
+    orders.note_sent("o1", world.run().pk, "b1", clock.now())
+    (known,) = orders.open_orders()
+    nasty = "\ud800\x00💥" * 1000
+    seen = read_order(
+        {
+            "state": nasty,
+            "vehicle": nasty,
+            "msg": {"deep": nasty},
+            "blocks": [{"blockId": nasty, "state": nasty, "containerName": nasty}, 7, None],
+            "errors": [{"code": 2**100, "desc": nasty}, {"code": True}, "x"],
+        }
+    )
+    assert orders.store_seen([(known, seen)], world.wake) == 1
+    assert orders.open_orders()[0].seen == seen
 
 
 def test_an_order_that_changed_is_written_once_even_when_two_processes_saw_it(world: World) -> None:
