@@ -91,9 +91,9 @@ def _programs(options: Mapping[str, Any]) -> list[Program]:
 
 
 _UVICORN = (
-    *("--log-level", "warning", "--no-access-log", "--lifespan", "off"),
+    *("--log-level", "warning", "--no-access-log", "--lifespan", "on"),
     # Per-message deflate keeps tens of kilobytes per socket; the panels' frames are small.
-    *("--ws", "websockets", "--ws-max-size", "16384", "--ws-per-message-deflate", "false"),
+    *("--ws", "websockets-sansio", "--ws-max-size", "16384", "--ws-per-message-deflate", "false"),
     # Open sockets of live panels must not hold up the end.
     *("--timeout-graceful-shutdown", "2"),
 )
