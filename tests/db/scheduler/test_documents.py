@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from scheduler import cancel, queue
+from scheduler import cancel, sites
 from scheduler.documents import is_over, record_document
 from scheduler.explain import explain
 from scheduler.models import TaskRecord
@@ -17,7 +17,6 @@ from scheduler.submission import submit
 from tests.db.scheduler import making
 from tests.db.scheduler.making import assign, block, claim_and_execute, definition, say
 from tests.db.storage import warehouse
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -68,17 +67,15 @@ def test_a_waiting_run_says_for_what_since_when_and_who_holds_it() -> None:
 
 
 def test_a_deadlock_of_two_is_recognised() -> None:
-    warehouse.build("A-01", "A-02")
-    first = run(block("SetSiteLockedBp", siteId="A-01"), making.delay(1), block("SetSiteLockedBp", siteId="A-02"))
-    second = run(block("SetSiteLockedBp", siteId="A-02"), block("SetSiteLockedBp", siteId="A-01"))
-    wait_until(
-        lambda: queue.promote() or making.status_of(first) is Status.READY, 5, "the delay of the first run is over"
-    )
+    warehouse.build("A-01", "A-02", "gate")
+    sites.lock(["gate"], "maria", actor="maria", origin="page")
+    first = run(*(block("SetSiteLockedBp", siteId=site) for site in ("A-01", "gate", "A-02")))
+    second = run(*(block("SetSiteLockedBp", siteId=site) for site in ("A-02", "A-01")))
+    sites.release(["gate"], actor="maria", origin="page", reason="open")
     claim_and_execute(first)
-    second.refresh_from_db()
-    first.refresh_from_db()
-    assert [reason.deadlock for reason in explain(first)] == [True]
-    assert [reason.deadlock for reason in explain(second)] == [True]
+    for record in (first, second):
+        record.refresh_from_db()
+        assert [reason.deadlock for reason in explain(record)] == [True]
 
 
 def test_a_ready_run_that_no_cluster_serves_says_so() -> None:
