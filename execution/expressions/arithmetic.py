@@ -153,7 +153,7 @@ def _decimals(sign: str, left: Any, right: Any) -> Decimal:
         if not math.isfinite(result):
             raise ExpressionError("NaN and Infinity cannot become a BigDecimal", hint="Check the divisor first.")
         return Decimal(result)
-    first = Decimal(left) if not isinstance(left, Decimal) else left
+    first = left
     second = _DECIMAL_OF_DOUBLE.create_decimal(right) if isinstance(right, float) else Decimal(right)
     try:
         if sign == "+":
@@ -166,9 +166,9 @@ def _decimals(sign: str, left: Any, right: Any) -> Decimal:
             return _DECIMAL.divide(first, second)
         if sign == "%":
             return _DECIMAL.remainder(first, second)
-        if abs(second) > _MAX_DECIMAL_POWER or second != second.to_integral_value():
-            raise ExpressionError(f"A BigDecimal can be raised to whole powers up to {_MAX_DECIMAL_POWER}")
-        return _DECIMAL.power(first, second)
+        if abs(second) > _MAX_DECIMAL_POWER:
+            raise ExpressionError(f"A BigDecimal can be raised to powers up to {_MAX_DECIMAL_POWER}")
+        return _DECIMAL.power(first, int(second))
     except DecimalException:
         raise ExpressionError(
             f"{first} {sign} {second} has no result as BigDecimal", hint="Check for a division by zero."
