@@ -67,6 +67,10 @@ class Steps(Checkpoints):
             e.FleetCall: self._wait,
         }
 
+    def forget(self) -> None:
+        """Let go of its own methods: without this cycle the run is gone at once, not with the next collection."""
+        self._carry = {}
+
     # --- Entering and driving ---
 
     def keep(self, branch: Branch, block: PlanBlock, outputs: Mapping[str, Any]) -> None:

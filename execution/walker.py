@@ -88,6 +88,7 @@ class Run:
                     frame.gen.close()
         self._branches.all.clear()
         self._branches.ready.clear()
+        self._steps.forget()
         self.context.cleanup()
 
     def __enter__(self) -> Run:
