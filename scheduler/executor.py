@@ -137,7 +137,9 @@ def _write(run: StartedRun, snapshot: Snapshot, move: Callable[[dict[str, Any]],
             raise LeaseLost(run.record_id)
         write_rows(run, snapshot, goes_on=moved.status not in ENDED)
         if moved.status in ENDED:
-            settlement.clean_up_own(run.as_ended(), *moved, touched=run.touched)
+            # One that ended well and never touched anything outside can have left nothing behind: not searched for.
+            touched = run.touched or moved.status != Status.FINISHED
+            settlement.clean_up([run.as_ended()], moved.status, reason=moved.reason, actor=moved.actor, touched=touched)
         elif moved.status in _JOURNALLED:
             rows.save_journal([(run.pk, Status.RUNNING, moved.status, run.attempt, moved.actor, moved.reason)])
         elif moved.status == Status.READY:

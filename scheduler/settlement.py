@@ -86,23 +86,17 @@ def _settle_batch(
     )
     if release_sites:
         found = [run._replace(release=True) for run in found]
-    clean_up(found, status, reason=reason, actor=actor, now=now)
+    clean_up(found, status, reason=reason, actor=actor)
     return [run.pk for run in found]
 
 
-def clean_up_own(run: EndedRun, status: Status, reason: str, actor: str, *, touched: bool) -> None:
-    """Everything that ending it brings, for the run that its own worker has just ended, in the same transaction.
+def clean_up(runs: Sequence[EndedRun], status: Status, *, reason: str, actor: str, touched: bool = True) -> None:
+    """Everything that ending these runs brings with it, but for the status itself. In the caller's transaction.
 
-    ``touched``: the run has ever been suspended, recovered, or asked the storage or another system for something. One
-    that was not can have left nothing behind, and is not searched for it.
+    ``touched=False``: they were never suspended or recovered and asked neither the storage nor another system for
+    anything, so they can have left nothing behind and are not searched for it.
     """
-    clean_up([run], status, reason=reason, actor=actor, now=clock.now(), touched=touched)
-
-
-def clean_up(
-    runs: Sequence[EndedRun], status: Status, *, reason: str, actor: str, now: datetime, touched: bool = True
-) -> None:
-    """Everything that ending these runs brings with it, but for the status itself. In the caller's transaction."""
+    now = clock.now()
     pks = [run.pk for run in runs]
     if touched:
         _end_orders(pks, now)
@@ -111,8 +105,7 @@ def clean_up(
         Wait.objects.filter(record_id__in=pks).delete()
     if status != Status.FINISHED:
         _close_blocks(pks, status, reason, now)
-        if touched:
-            _end_children(pks, actor)
+        _end_children(pks, actor)
     parents = {run.parent_id for run in runs if run.parent_id is not None}
     if parents:
         wakes.wake_records(parents)

@@ -97,8 +97,7 @@ def claim_and_execute(run: TaskRecord, worker: Process | None = None) -> Status 
     """One slice, as the cluster would do it."""
     mine = worker or process()
     queue.promote()
-    claimed = queue.claim(mine.boot_id, [run.queue], 1000)
-    assert run.pk in claimed, f"{run.record_id} is {status_of(run)}"
+    assert transitions.claim([run.pk], boot_id=mine.boot_id, mark="m"), f"{run.record_id} is {status_of(run)}"
     return executor.execute(run.pk, mine, boot_id=mine.boot_id)
 
 

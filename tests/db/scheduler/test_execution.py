@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from scheduler import clock, conf, executor, queue, settlement, wakes, worker
+from scheduler import clock, conf, executor, queue, wakes, worker
 from scheduler.models import BlockRecord, EndedCounter, JournalEntry, LogLine, RunState, TaskRecord, Wait
 from scheduler.process import CURRENT
 from scheduler.states import Status
@@ -193,7 +193,6 @@ def test_a_fault_inside_the_engine_interrupts_the_run_and_not_the_worker(
         raise ZeroDivisionError("a bug")
 
     with monkeypatch.context() as patch:
-        patch.setattr(settlement, "clean_up_own", broken)
         patch.setattr(executor, "_suspend", broken)
         assert claim_and_execute(run, mine) == Status.INTERRUPTED
 

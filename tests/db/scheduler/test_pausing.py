@@ -1,0 +1,78 @@
+"""Pausing and resuming: a state of the record, kept across everything."""
+
+from __future__ import annotations
+
+import pytest
+
+from scheduler import pausing, queue, wakes
+from scheduler.errors import Refused
+from scheduler.models import AuditEntry, JournalEntry
+from scheduler.pausing import PauseResult
+from scheduler.states import Status
+from tests.db.scheduler.making import claim_and_execute, definition, delay, process, record, say, status_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def pause(*ids: str) -> PauseResult:
+    return pausing.pause(ids, actor="ann", reason="lunch", origin="command")
+
+
+def resume(*ids: str) -> PauseResult:
+    return pausing.resume(ids, actor="bob", origin="command")
+
+
+@pytest.mark.parametrize("status", [Status.SCHEDULED, Status.READY, Status.CLAIMED, Status.WAITING])
+def test_what_nobody_works_on_is_paused_at_once(status: Status) -> None:
+    run = record(status=status)
+
+    assert pause(run.record_id).done == (run.record_id,)
+
+    run.refresh_from_db()
+    assert (run.status, run.code) == (Status.PAUSED, 1002)
+    assert (run.request_actor, run.request_reason) == ("ann", "lunch")
+    assert queue.claim("boot", ["default"], 10) == []
+    assert JournalEntry.objects.get().to_status == Status.PAUSED
+    assert AuditEntry.objects.get().action == "pause"
+
+
+def test_a_paused_run_sleeps_through_wakes_and_goes_on_when_resumed() -> None:
+    run, mine = record(definition(delay(1), say("on"))), process()
+    assert claim_and_execute(run, mine) == Status.WAITING
+    pause(run.record_id)
+
+    wakes.wake_record(run.pk)
+    assert (queue.promote(), status_of(run)) == (0, Status.PAUSED)
+
+    assert resume(run.record_id).done == (run.record_id,)
+    assert claim_and_execute(run, mine) == Status.FINISHED
+
+
+def test_a_running_one_is_asked_and_the_request_can_be_taken_back() -> None:
+    run = record(status=Status.RUNNING, token="t")
+
+    assert pause(run.record_id).requested == (run.record_id,)
+    run.refresh_from_db()
+    assert run.pause_requested
+
+    assert resume(run.record_id).done == (run.record_id,)
+    run.refresh_from_db()
+    assert (run.status, run.pause_requested) == (Status.RUNNING, False)
+
+
+def test_a_request_that_came_before_the_run_was_started_pauses_it() -> None:
+    run = record(definition(say("a")), pause_requested=True)
+
+    assert claim_and_execute(run) == Status.PAUSED
+    run.refresh_from_db()
+    assert not run.pause_requested
+
+
+def test_what_cannot_be_paused_is_refused_by_name() -> None:
+    over, undecided = record(status=Status.FINISHED), record(status=Status.INTERRUPTED)
+
+    result = pause(over.record_id, undecided.record_id, "nobody")
+
+    assert (set(result.refused), result.unknown) == ({over.record_id, undecided.record_id}, ("nobody",))
+    with pytest.raises(Refused):
+        pause()
