@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
+
 #: Seconds a persistent connection may live; below MySQL's default ``wait_timeout`` (28,800 s).
 CONNECTION_MAX_AGE_S = 3600
 
@@ -38,7 +40,7 @@ def complete(config: dict[str, Any], *, web: bool = False) -> dict[str, Any]:
     thread; on MySQL it takes them from a pool. No other process may have one: children would share its sockets.
 
     Raises:
-        ValueError: the engine is neither SQLite nor MySQL.
+        ImproperlyConfigured: the engine is neither SQLite nor MySQL.
     """
     engine = config["ENGINE"]
     options = dict(config.get("OPTIONS", {}))
@@ -49,7 +51,7 @@ def complete(config: dict[str, Any], *, web: bool = False) -> dict[str, Any]:
         if web:
             config = {**config, "ENGINE": "dj_db_conn_pool.backends.mysql", "POOL_OPTIONS": _POOL}
     else:
-        raise ValueError(f"DATABASE_URL names the engine {engine!r}; use sqlite:///… or mysql://….")
+        raise ImproperlyConfigured(f"DATABASE_URL names the engine {engine!r}; use sqlite:///… or mysql://….")
     return {
         **config,
         "OPTIONS": options,

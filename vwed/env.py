@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 ROOT = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
+
+class Environment(environ.Env):
+    """django-environ's readers; a value that cannot be read is told with the name of its variable."""
+
+    def get_value(self, var: str, *args: Any, **kwargs: Any) -> Any:
+        """Read one variable.
+
+        Raises:
+            ImproperlyConfigured: it is missing, or is not of the type asked for.
+        """
+        try:
+            return super().get_value(var, *args, **kwargs)
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"{var} in the environment cannot be read: {error}. See .env.example."
+            ) from error
+
+
+env = Environment()
 
 
 def load_env_file() -> None:
