@@ -232,7 +232,7 @@ def _dump_rare(value: Any, depth: int) -> Any:
 
 
 def load_tagged(value: Any) -> Any:
-    """Give back the value that ``dump_tagged`` wrote. Lists and maps without a tag are returned as they are.
+    """Give back the value that ``dump_tagged`` wrote. Lists and maps are filled in place, not copied.
 
     Raises:
         ValueError: a tag is not known or does not hold what it should.

@@ -7,7 +7,7 @@ the position in the text, where it is known, and a hint.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from execution.errors import ExpressionError
 from execution.expressions import nodes
@@ -17,10 +17,14 @@ from execution.expressions.limits import DEFAULT_LIMITS, Limits
 from execution.expressions.parser import parse
 from execution.expressions.paths import plain_path
 from execution.expressions.reads import Reads, children, find_reads
-from execution.expressions.runtime import Run
+from execution.expressions.runtime import Run, check_size
 from execution.expressions.statements import ReturnSignal
+from execution.values import JavaArray
 
 __all__ = ["DEFAULT_LIMITS", "Expression", "ExpressionError", "Limits", "Reads", "compile", "evaluate"]
+
+
+_COLLECTIONS: Final = frozenset({list, dict, JavaArray})
 
 
 class Expression:
@@ -80,6 +84,8 @@ class Expression:
             raise
         except RecursionError:
             raise ExpressionError("The expression or its values are nested too deep", text=self.text) from None
+        if type(value) in _COLLECTIONS:
+            check_size(value, self._limits)
         return "" if self._blank and type(value) is Blank else value
 
     def __repr__(self) -> str:

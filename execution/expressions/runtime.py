@@ -7,7 +7,7 @@ from typing import Any
 
 from execution.errors import ExpressionError
 from execution.expressions.limits import Limits
-from execution.values import NestingError, to_text
+from execution.values import MAX_NESTING, NestingError, to_text
 
 CHEAP = 64  # characters that cost no extra step
 
@@ -68,3 +68,35 @@ def located(error: ExpressionError, position: int) -> ExpressionError:
     if error.position is None:
         error.position = position
     return error
+
+
+def check_size(value: Any, limits: Limits) -> None:
+    """Refuse a list or map that would be too large, or too deeply nested, to be kept once it is written out.
+
+    Parts that are shared count as often as they occur: ``x = [x, x]`` doubles.
+
+    Raises:
+        ExpressionError: it is.
+    """
+    left = limits.result
+    level: list[Any] = [value]
+    for _ in range(MAX_NESTING):
+        below: list[Any] = []
+        for item in level:
+            left -= 1
+            if isinstance(item, str):
+                left -= len(item)
+            elif isinstance(item, (list, tuple)):
+                below.extend(item)
+            elif isinstance(item, Mapping):
+                below.extend(item)
+                below.extend(item.values())
+            if left < len(below):
+                raise ExpressionError(
+                    f"The result has more than {limits.result} characters and elements",
+                    hint="Results of expressions are meant to be short.",
+                )
+        if not below:
+            return
+        level = below
+    raise ExpressionError(f"The result is nested more than {MAX_NESTING} levels deep")
