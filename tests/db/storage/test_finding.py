@@ -16,7 +16,7 @@ from storage.requests import StorageValues
 from storage.states import RequestState
 from tests.db.storage.warehouse import START, Bell, after, build, find, holder_of, lock, release, unlock
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def state_of(key: str) -> str:

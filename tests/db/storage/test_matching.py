@@ -17,7 +17,7 @@ from storage.models import Location, LocationEvent, StorageRequest
 from storage.states import RequestState
 from tests.db.storage.warehouse import Bell, after, build, find, holder_of, lock, release
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def free(site_id: str) -> Bell:
@@ -217,6 +217,7 @@ def test_a_new_priority_changes_the_place() -> None:
     assert free("B-01").holders == ["R2"]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_matching_refuses_to_run_inside_a_transaction() -> None:
     build("B-01")
     lock("R9", "B-01")

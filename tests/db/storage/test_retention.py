@@ -13,7 +13,7 @@ from storage.models import LocationEvent, StorageRequest
 from storage.retention import Pruned, Retention
 from tests.db.storage.warehouse import Bell, after, build, find, lock, release
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def test_ended_requests_go_after_their_time_and_live_ones_stay() -> None:

@@ -15,7 +15,7 @@ from storage.selectors import CandidateCounts, Place
 from storage.states import RequestKind, RequestState
 from tests.db.storage.warehouse import START, Bell, after, build, find, lock, release
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def test_an_area_counts_its_locations_by_state(django_assert_num_queries: DjangoAssertNumQueries) -> None:
