@@ -16,6 +16,7 @@ help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
 
 setup: $(STAMP) $(CATALOGUES:.po=.mo) ## Make .venv with everything in it (and the system packages it needs)
+	@true
 
 $(STAMP): requirements.txt requirements-dev.txt .ci/setup
 	@.ci/setup
