@@ -40,7 +40,7 @@ _METHODS: Final[Mapping[type, Mapping[str, Method]]] = {
     Decimal: DECIMAL_METHODS,
     bool: BOOLEAN_METHODS,
 }
-_REFLECTION: Final = frozenset(
+REFLECTION: Final = frozenset(
     {
         "class",
         "getClass",
@@ -123,7 +123,7 @@ def refuse_reflection(name: str) -> None:
     Raises:
         ExpressionError: the name is one of them.
     """
-    if name in _REFLECTION or name.startswith("__"):
+    if name in REFLECTION or name.startswith("__"):
         raise ExpressionError(
             f"{name[:60]!r} is refused in expressions", hint="Expressions only read values of the task."
         )

@@ -25,6 +25,9 @@ _PARSER: Final = Lark(
 _REFUSED_WORD = re.compile(r"\b(new|import|def|function|proto|switch|try|throw|with|assert|in)(\s+[\w.]*)?$")
 
 
+_TWO_WORDS = re.compile(r"[\w$]\s+([^\W\d][\w$]*)$")
+
+
 def parse(text: str, limits: Limits) -> Sequence:
     """Read an expression.
 
@@ -62,6 +65,14 @@ def _explain(error: LarkError, text: str) -> ExpressionError:
     if isinstance(error, UnexpectedToken) and error.token.type != "$END":
         return _bad_token(text, error.token.start_pos or 0, str(error.token))
     if isinstance(error, (UnexpectedEOF, UnexpectedToken)):
+        refused = _REFUSED_WORD.search(text.rstrip())
+        if refused:
+            return refused_word(refused.group(1), refused.start(1))
+        words = _TWO_WORDS.search(text.rstrip())
+        if words:
+            return ExpressionError(
+                "An operator is missing between two words", position=words.start(1), hint='A text needs quotes: "A B".'
+            )
         return ExpressionError(
             "The expression ends too early",
             position=len(text),
@@ -78,8 +89,6 @@ def _bad_character(text: str, position: int) -> ExpressionError:
             position=position,
             hint=f"Add the closing {found}; inside a text write \\{found}.",
         )
-    if text.startswith("/*", position):
-        return ExpressionError("A comment is not closed", position=position, hint="Add */ at its end.")
     if found.isdigit() or found == ".":
         return ExpressionError("This is not a number", position=position, hint='A text needs quotes: "1A".')
     if found == "#":
@@ -92,10 +101,12 @@ def _bad_character(text: str, position: int) -> ExpressionError:
 
 
 def _bad_token(text: str, position: int, token: str) -> ExpressionError:
+    if "/*" in text[max(position - 1, 0) : position + 2]:
+        return ExpressionError("A comment is not closed", position=position, hint="Add */ at its end.")
     before = text[:position].rstrip()
     refused = _REFUSED_WORD.search(before) or _REFUSED_WORD.search(before + " " + token)
     if refused:
-        return refused_word(refused.group(1), position)
+        return refused_word(refused.group(1), refused.start(1))
     if before.endswith(("'", '"')) and token[:1] in "'\"":
         return ExpressionError(
             "A text follows a text",

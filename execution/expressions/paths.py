@@ -7,7 +7,7 @@ from typing import Any
 
 from execution.errors import ExpressionError
 from execution.expressions import nodes
-from execution.expressions.access import MISSING, call_method, item_of, property_of
+from execution.expressions.access import MISSING, REFLECTION, call_method, item_of, property_of
 from execution.expressions.collection_methods import MAP_METHODS
 from execution.expressions.nodes import Node
 from execution.expressions.runtime import Run, located
@@ -60,7 +60,7 @@ def fast_path(names: tuple[str, ...], slow: Closure) -> Closure:
         return read_two
     if len(names) == 3:
         root, first, second = names
-        if (root, first) == ("task", "variables") and second not in MAP_METHODS:
+        if (root, first) == ("task", "variables") and second not in {*MAP_METHODS, *REFLECTION}:
             return _fast_variable(second, slow)
 
         def read_three(run: Run) -> Any:
