@@ -127,6 +127,9 @@ UNFOLD: dict[str, Any] = {
     "SHOW_BACK_BUTTON": False,
     "ENVIRONMENT": "vwed.navigation.environment",
     "BORDER_RADIUS": "6px",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("vwed/icon.svg")},
+    ],
     "STYLES": [lambda request: static("vwed/console.css")],
     "SCRIPTS": [lambda request: static("vwed/js/boot.js")],
     "SIDEBAR": {"show_search": True, "command_search": True, "navigation": NAVIGATION},

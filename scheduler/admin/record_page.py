@@ -9,6 +9,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from execution.values import load_tagged, to_plain
@@ -55,12 +56,13 @@ def record_context(request: HttpRequest, record: TaskRecord) -> dict[str, Any]:
     now = clock.now()
     status = Status(record.status)
     reasons = explain.explain(record)
+    waits = list(record.waits.order_by("since_ms", "id")) if status is Status.WAITING else []
     return {
-        "title": record.record_id,
+        "title": gettext("Task record %(id)s") % {"id": record.record_id},
         "record": record,
         "status": status,
         "code": record.code,
-        "waits": cards(reasons, now),
+        "waits": cards(reasons, waits, now),
         "worker": _worker(record) if status is Status.RUNNING else None,
         "took_s": ((record.ended_at or now) - record.created_at).total_seconds(),
         "newer": record.definition.current_id != record.version_id,

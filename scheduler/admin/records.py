@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from scheduler.admin import record_actions
 from scheduler.admin.record_page import record_context
+from scheduler.admin.waits import requests_of, sentence
 from scheduler.models import ProcessRow, TaskRecord, Wait
-from scheduler.sentences import wait_sentence
 from scheduler.states import ACTIVE, ENDED, Status
 from vwed.admin_base import ConsoleAdmin, page
 from vwed.console.listing import Filter, Listing, Search, begins_with
@@ -117,8 +117,10 @@ def _places(rows: list[TaskRecord]) -> dict[int, str]:
     running = [row.record_id for row in rows if row.status == Status.RUNNING]
     places = {row.pk: row.ended_reason or row.state_description for row in rows}
     if waiting:
-        for wait in Wait.objects.filter(record__in=waiting).order_by("-since_ms"):
-            places[wait.record_id] = wait_sentence(wait.code, wait.args)
+        waits = list(Wait.objects.filter(record__in=waiting).order_by("-since_ms"))
+        requests = requests_of(waits)
+        for wait in waits:
+            places[wait.record_id] = sentence(wait.code, wait.args, requests.get(wait.key), wait.due_ms)
     if running:
         blocks = dict(
             ProcessRow.objects.filter(current_record__in=running).values_list("current_record", "current_block")

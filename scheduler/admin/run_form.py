@@ -44,7 +44,7 @@ class RunForm(forms.Form):
     """Inputs, then what the queue needs."""
 
     priority = forms.IntegerField(
-        label=gettext_lazy("Priority"),
+        label=gettext_lazy("Priority in the queue"),
         min_value=0,
         max_value=100,
         initial=1,

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from scheduler.models import TaskRecord
@@ -65,7 +66,7 @@ class LocationAdmin(ConsoleAdmin):
             raise Http404
         wanted = StorageRequest.objects.filter(state=RequestState.PENDING, site_id=row.site_id).order_by("rank", "id")
         context = {
-            "title": row.site_id,
+            "title": gettext("Location %(id)s") % {"id": row.site_id},
             "location": row,
             "holder": TaskRecord.objects.filter(record_id=row.locked_by).only("record_id", "status", "label").first()
             if row.locked_by

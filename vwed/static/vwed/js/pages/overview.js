@@ -4,6 +4,8 @@ import { bytes, count, render, shorten } from "../ui/format.js";
 import { setText } from "../ui/bind.js";
 
 const SERIES = 6;
+const KEPT = "vw-overview-points";
+const AXIS_MS = 300000;
 const REASONS_EVERY_MS = 10000;
 const SHOWN = ["ready", "running", "waiting", "paused", "interrupted", "scheduled"];
 
@@ -18,6 +20,8 @@ export function start(root, store, texts, signal) {
     workers(root, data, store, texts);
     reasons.show(data.why);
   };
+  restore(charts);
+  addEventListener("pagehide", () => keep(charts), { signal });
   if (store.seed && store.seed.overview) show(store.seed, Date.now());
   store.onFrame(show, signal);
   let silent = false;
@@ -43,7 +47,7 @@ function makeCharts(root, texts, signal) {
 }
 
 function feed(charts, data, at, texts) {
-  charts.memory.add(at, top(data.mem.p.map(([name, role, size]) => [name, role === name ? name : `${role} ${name}`, size]), texts));
+  charts.memory.add(at, top(data.mem.p.map(([name, , size]) => [name, name, size]), texts));
   charts.status.add(at, SHOWN.map((name) => [name, texts.status[name], data.n[name]]));
   if (data.db.pool) {
     const [used, size, overflow] = data.db.pool;
@@ -51,6 +55,25 @@ function feed(charts, data, at, texts) {
   } else {
     charts.database.add(at, top(data.db.p.map(([name, open]) => [name, name, open]), texts));
   }
+}
+
+// Points survive a look at another page of this tab; what is older than the axis is not taken back.
+function keep(charts) {
+  const points = Object.fromEntries(Object.entries(charts).map(([name, chart]) => [name, chart.points()]));
+  try {
+    sessionStorage.setItem(KEPT, JSON.stringify({ at: Date.now(), points }));
+  } catch {
+    sessionStorage.removeItem(KEPT);
+  }
+}
+
+function restore(charts) {
+  const text = sessionStorage.getItem(KEPT);
+  if (!text) return;
+  sessionStorage.removeItem(KEPT);
+  const { at, points } = JSON.parse(text);
+  if (Date.now() - at > AXIS_MS) return;
+  for (const [name, chart] of Object.entries(charts)) chart.restore(points[name] || []);
 }
 
 // At most six series: the largest five and the rest together.

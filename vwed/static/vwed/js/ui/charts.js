@@ -71,6 +71,18 @@ export class LiveChart {
     this.draw(at);
   }
 
+  points() {
+    return [...this.series].map(([name, set]) => [name, set.label, set.data]);
+  }
+
+  restore(series) {
+    for (const [name, label, points] of series) {
+      const set = this.create(name, label, null);
+      set.data = points.slice(-POINTS);
+      if (set.data.length) set.data.push({ x: set.data[set.data.length - 1].x + 1, y: null });
+    }
+  }
+
   gap(at) {
     for (const set of this.series.values()) set.data.push({ x: at, y: null });
   }

@@ -34,11 +34,9 @@ export function startFreshness(store, texts, signal) {
 
 function label(store, state, texts) {
   const word = texts.fresh[state];
-  if (state === "live") {
-    const back = store.backAfter();
-    if (back !== null) return fill(texts.fresh.back, { d: duration(back / 1000, texts.units) });
-    return `${word} ${duration(store.silence() / 1000, texts.units)}`;
-  }
+  const back = state === "live" ? store.backAfter() : null;
+  if (back !== null) return fill(texts.fresh.back, { d: duration(back / 1000, texts.units) });
+  if (state === "live") return `${word} ${fill(texts.units.s, { n: (store.silence() / 1000).toFixed(1) })}`;
   if (state === "late") return `${word} ${duration(store.silence() / 1000, texts.units)}`;
   if (state === "reconnecting" || state === "offline") {
     const at = store.lastAt();
