@@ -155,6 +155,7 @@ def _find_or_wait(wanted: Wanted, policy: RetryPolicy, now: datetime, values: St
     if policy.is_over(now):
         if pending is not None and not requests.expire(pending):
             return _find_or_wait(wanted, policy, now, values)  # granted in this very moment
+        requests.next_heads([pending] if pending is not None else [])
         return _give_up(wanted, policy)
     if pending is None:
         requests.submit(wanted, policy, values=values, replaces=own)

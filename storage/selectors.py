@@ -154,7 +154,11 @@ def locked_rows(*, holders: Sequence[str] | None = None, after: str = "", limit:
     values = rows.order_by("site_id").values_list(
         "site_id", "area__name", "locked_by", "locked_at", "filled", "content"
     )
-    return [LockedRow(*one) for one in values[:limit]]
+    return [
+        LockedRow(site_id, area_name, holder, since, filled, content)
+        for site_id, area_name, holder, since, filled, content in values[:limit]
+        if since is not None  # the database has no lock without its time
+    ]
 
 
 def journal(site_id: str, *, limit: int = 10) -> list[LocationEvent]:
@@ -230,7 +234,7 @@ def _candidate_counts(page: Sequence[StorageRequest]) -> dict[_Question, Candida
     questions = list(dict.fromkeys(_question(row) for row in page))
     if not questions:
         return {}
-    columns = {}
+    columns: dict[str, Count] = {}
     for number, (asked, holder) in enumerate(questions):
         want = search.conditions(asked, holder)
         usable = want.fixed & ~want.off & ~want.locked

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from storage.models.fields import ExactCharField
 from storage.states import LocationAction
@@ -25,6 +26,8 @@ class LocationEvent(models.Model):
     reason = models.CharField(max_length=255, blank=True, default="")
 
     class Meta:
+        verbose_name = _("location event")
+        verbose_name_plural = _("location events")
         ordering = ("-id",)
         indexes = (models.Index(fields=("site_id", "id"), name="storage_event_site"),)
 

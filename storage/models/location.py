@@ -9,6 +9,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from storage.models.area import Area
 from storage.models.fields import ExactCharField
@@ -62,6 +63,8 @@ class Location(models.Model):
     match_wanted_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
+        verbose_name = _("location")
+        verbose_name_plural = _("locations")
         ordering = ("site_id",)
         indexes = (
             models.Index(fields=("group_name", "site_id"), name="storage_loc_group"),
@@ -85,7 +88,7 @@ class Location(models.Model):
         )
 
     def __str__(self) -> str:
-        return self.site_id
+        return str(self.site_id)
 
 
 class LocationAttribute(models.Model):
@@ -96,6 +99,8 @@ class LocationAttribute(models.Model):
     value = ExactCharField(max_length=255, blank=True, default="")
 
     class Meta:
+        verbose_name = _("location attribute")
+        verbose_name_plural = _("location attributes")
         ordering = ("name",)
         indexes = (models.Index(fields=("name", "value"), name="storage_attr_value"),)
         constraints = (models.UniqueConstraint(fields=("location", "name"), name="storage_attr_name"),)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from storage.models.fields import ExactCharField
 from storage.states import RequestKind, RequestState
@@ -56,6 +57,8 @@ class StorageRequest(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
+        verbose_name = _("storage request")
+        verbose_name_plural = _("storage requests")
         ordering = ("rank", "id")
         indexes = (
             models.Index(fields=("wait_key", "rank", "id"), name="storage_req_wait"),
@@ -88,4 +91,4 @@ class StorageRequest(models.Model):
         )
 
     def __str__(self) -> str:
-        return self.key
+        return str(self.key)
