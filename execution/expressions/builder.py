@@ -124,7 +124,7 @@ class TreeBuilder(Transformer[Token, Any]):
         return nodes.IsDefined(children[0].start_pos, 1, "".join(children))
 
     def relation(self, children: Any) -> Node:
-        left = children[0]
+        left: Node = children[0]
         for operator, right in zip(children[1::2], children[2::2], strict=True):
             if isinstance(right, str):
                 left = nodes.TypeTest(operator.start_pos, left.depth + 1, left, right)
@@ -133,7 +133,7 @@ class TreeBuilder(Transformer[Token, Any]):
                 left = nodes.Chain(left.pos, _below([left, right]), left, rest)
         return left
 
-    def type(self, children: list[Token]) -> str:
+    def type(self, children: Iterable[Token]) -> str:
         return "".join(children)
 
     def _binary(self, children: Any) -> Node:
@@ -166,13 +166,13 @@ class TreeBuilder(Transformer[Token, Any]):
 
     @v_args(inline=True)
     def step_before(self, operator: Token, name: Token) -> Node:
-        return self.step_after(name, operator)  # type: ignore[no-any-return, call-arg, arg-type]
+        return self.step_after(name, operator)  # type: ignore[no-any-return]
 
     def returning(self, children: Any) -> Node:
         value = children[1] if len(children) > 1 else None
         return nodes.Return(children[0].start_pos, _below([value]), value)
 
-    def sequence(self, children: list[Node]) -> Node:
+    def sequence(self, children: Any) -> Node:
         return nodes.Sequence(children[0].pos if children else 0, _below(children), tuple(children))
 
     block = parentheses

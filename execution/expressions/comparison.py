@@ -70,7 +70,7 @@ def same(left: Any, right: Any, run: Run, depth: int = MAX_NESTING) -> bool:
     if type_name(left) != type_name(right):
         return False
     if isinstance(left, Decimal):
-        return left.as_tuple() == right.as_tuple()
+        return bool(left.as_tuple() == right.as_tuple())
     if isinstance(left, float) and left != left:
         return bool(right != right)
     return bool(left == right)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from lark import Lark
 from lark.exceptions import LarkError, UnexpectedCharacters, UnexpectedEOF, UnexpectedToken, VisitError
@@ -41,7 +41,7 @@ def parse(text: str, limits: Limits) -> Sequence:
             hint="Put long texts into a task variable or a script.",
         )
     try:
-        tree = _PARSER.parse(text)
+        tree: Any = _PARSER.parse(text)  # the transformer makes a Sequence of it
     except VisitError as error:
         if isinstance(error.orig_exc, ExpressionError):
             raise error.orig_exc from None
@@ -55,13 +55,14 @@ def parse(text: str, limits: Limits) -> Sequence:
             f"The expression is nested {tree.depth} levels deep; {limits.nesting} are allowed",
             hint="Split it and keep the parts in task variables.",
         )
-    return tree  # type: ignore[return-value]
+    result: Sequence = tree
+    return result
 
 
 def _explain(error: LarkError, text: str) -> ExpressionError:
     """Turn a parser error into words an operator can act on."""
     if isinstance(error, UnexpectedCharacters):
-        return _bad_character(text, error.pos_in_stream)
+        return _bad_character(text, error.pos_in_stream or 0)
     if isinstance(error, UnexpectedToken) and error.token.type != "$END":
         return _bad_token(text, error.token.start_pos or 0, str(error.token))
     if isinstance(error, (UnexpectedEOF, UnexpectedToken)):
