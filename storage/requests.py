@@ -188,6 +188,8 @@ def nudge_due(granted_before: datetime, *, limit: int = 100) -> tuple[Wake, ...]
 
 def mark_matched(request: StorageRequest) -> None:
     """A match has looked at the request as it was read; a mark made since then stays."""
+    if request.match_wanted_at is None:
+        return
     marked = StorageRequest.objects.filter(pk=request.pk, match_wanted_at__lte=request.match_wanted_at)
     marked.update(match_wanted_at=None)
 
