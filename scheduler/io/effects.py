@@ -24,7 +24,7 @@ from scheduler.states import ENDED, EffectStatus
 #: Kinds whose calls may be repeated with the same ids; any other is unknown after a crash between sent and answered.
 IDEMPOTENT_KINDS = frozenset({"fleet"})
 #: An io process whose heartbeat is older than this (seconds) is dead; so is a sender that never had a heartbeat.
-DEAD_AFTER_S = 15.0
+DEAD_AFTER_S = 10.0
 
 _COLUMNS = (
     "pk",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -71,16 +73,31 @@ class Plant:
         )
 
 
-@pytest.fixture(scope="module")
-def plant(
-    django_test_environment: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Plant]:
-    with django_db_blocker.unblock(), own_database("plant"):
+@contextlib.contextmanager
+def running_plant(blocker: DjangoDbBlocker, directory: Path, *, robots: int = 1) -> Iterator[Plant]:
+    """A migrated database of its own with the definitions of the scenarios, a simulator and a cluster."""
+    with blocker.unblock(), own_database("plant"):
         doorbell.ring_now()  # this process's own bell, made once, is nothing that a test leaves behind
         for path in sorted((DATA / "tasks").glob("*.json")):
             import_file(path.name, path.read_bytes(), actor="tester", origin="command")
         with (
-            SimulatorProcess(robots=1, speed=100) as fleet,
-            ClusterProcess(tmp_path_factory.mktemp("cluster"), fleet_url=fleet.url) as cluster,
+            SimulatorProcess(robots=robots, speed=100) as fleet,
+            ClusterProcess(directory, fleet_url=fleet.url) as cluster,
         ):
             yield Plant(fleet, cluster)
+
+
+@pytest.fixture(scope="module")
+def plant(
+    django_test_environment: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Plant]:
+    """One plant for all tests of a module, which leave its processes alone."""
+    with running_plant(django_db_blocker, tmp_path_factory.mktemp("cluster")) as plant:
+        yield plant
+
+
+@pytest.fixture
+def own_plant(django_test_environment: None, django_db_blocker: DjangoDbBlocker, tmp_path: Path) -> Iterator[Plant]:
+    """A plant with four robots for one test, which may kill what it likes."""
+    with running_plant(django_db_blocker, tmp_path, robots=4) as plant:
+        yield plant

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+import psutil
 from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
 
@@ -57,6 +58,11 @@ class ClusterProcess:
         self._output: IO[bytes] | None = None
 
     def __enter__(self) -> ClusterProcess:
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start it and wait until all its processes live."""
         environment = {
             **{name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"},
             "DATABASE_URL": database_url(),
@@ -73,9 +79,8 @@ class ClusterProcess:
         try:
             wait_until(self._ready, 30, lambda: f"the cluster to be ready: {self.said()}")
         except BaseException:
-            self._kill()
+            self.kill()
             raise
-        return self
 
     def _ready(self) -> bool:
         assert self.process.poll() is None, f"the cluster ended: {self.said()}"
@@ -83,7 +88,8 @@ class ClusterProcess:
 
     def rows(self, role: str) -> list[ProcessRow]:
         """The live processes of a role."""
-        return list(ProcessRow.objects.filter(role=role, ended_at__isnull=True))
+        found = ProcessRow.objects.filter(role=role, ended_at__isnull=True)
+        return [row for row in found if psutil.pid_exists(row.pid)]
 
     def said(self) -> str:
         """Everything it wrote."""
@@ -94,14 +100,15 @@ class ClusterProcess:
         try:
             code = self.process.wait(15)
         except subprocess.TimeoutExpired:
-            self._kill()
+            self.kill()
             raise AssertionError(f"the cluster did not end within 15 s: {self.said()}") from None
         assert self._output is not None
         self._output.close()
         assert code == 0, f"the cluster ended with code {code}: {self.said()}"
 
-    def _kill(self) -> None:
-        self.process.kill()  # its children die with it
+    def kill(self) -> None:
+        """SIGKILL of the main process; its children die with it."""
+        self.process.kill()
         self.process.wait()
         if self._output is not None:
             self._output.close()

@@ -1,0 +1,77 @@
+"""Nothing is ordered twice, whatever dies between the order and its end; what is repeated is said."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+
+from scheduler.models import Effect, FleetOrder, LogLine, ProcessRow, TaskRecord
+from scheduler.states import EffectStatus
+from tests.acceptance.conftest import Plant
+from tests.support.waiting import wait_until
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.db, pytest.mark.slow]
+
+ROBOTS = [{"id": f"AMB-{number:02d}"} for number in range(1, 5)]
+RUNS = 12
+
+
+def start_all(plant: Plant) -> list[TaskRecord]:
+    plant.prepare(ROBOTS, speed=10.0)
+    return [plant.start("03", {"keyRoute": "S1"}) for _ in range(RUNS)]
+
+
+def check_each_once(plant: Plant, records: Sequence[TaskRecord]) -> None:
+    """Every run finished, every order and action exists once, nothing is open, every repeat is in the log."""
+    for record in records:
+        assert plant.ended(record)["code"] == 1003
+    page = plant.fleet.post("/orders", {"ids": [order.order_id for order in FleetOrder.objects.all()], "size": 100})
+    assert page["total"] == plant.fleet.get("/orders")["total"] == RUNS
+    for order in page["list"]:
+        assert (order["state"], len(order["blocks"])) == ("FINISHED", 3), order
+        assert [block["location"] for block in order["blocks"]] == ["S1", "S2", "S3"]
+    assert not Effect.objects.exclude(status=EffectStatus.DONE).exists()
+    assert not FleetOrder.objects.filter(closed=False).exists()
+    assert all(robot["dispatchable"] for robot in plant.fleet.get("/robotsStatus")["report"])
+    sent = Counter(
+        (call["call"], call["body"]["id"], str(call["body"].get("blocks", ""))) for call in plant.fleet.calls()
+    )
+    repeats = sum(count - 1 for count in sent.values())
+    logged = LogLine.objects.filter(code="effect_repeated").values_list("args", flat=True)
+    assert sum(json.loads(args)["times"] for args in logged) >= repeats
+    assert "terminate" not in {name for name, _, _ in sent}
+
+
+def live_io() -> ProcessRow | None:
+    return ProcessRow.objects.filter(role="io", ended_at__isnull=True).order_by("-pk").first()
+
+
+def test_killing_the_io_process_again_and_again_orders_nothing_twice(own_plant: Plant) -> None:
+    records = start_all(own_plant)
+    killed: set[int] = set()
+    for number in range(1, 4):
+        enough = 4 * number
+        wait_until(
+            lambda enough=enough: len(own_plant.fleet.calls()) >= enough and (io := live_io()) and io.pid not in killed,
+            20,
+            "an io process that is at work",
+        )
+        io = live_io()
+        assert io is not None
+        killed.add(io.pid)
+        os.kill(io.pid, signal.SIGKILL)
+    check_each_once(own_plant, records)
+    assert len(killed) == 3
+
+
+def test_killing_the_whole_cluster_in_the_middle_orders_nothing_twice(own_plant: Plant) -> None:
+    records = start_all(own_plant)
+    wait_until(lambda: len(own_plant.fleet.calls()) >= 10, 20, "the fleet to be at work")
+    own_plant.cluster.kill()
+    own_plant.cluster.start()
+    check_each_once(own_plant, records)
