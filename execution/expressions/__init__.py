@@ -24,7 +24,7 @@ from execution.values import JavaArray
 __all__ = ["DEFAULT_LIMITS", "Expression", "ExpressionError", "Limits", "Reads", "compile", "evaluate"]
 
 
-_COLLECTIONS: Final = frozenset({list, dict, JavaArray})
+_SIZED: Final = frozenset({str, list, dict, JavaArray})
 
 
 class Expression:
@@ -84,7 +84,7 @@ class Expression:
             raise
         except RecursionError:
             raise ExpressionError("The expression or its values are nested too deep", text=self.text) from None
-        if type(value) in _COLLECTIONS:
+        if type(value) in _SIZED:
             check_size(value, self._limits)
         return "" if self._blank and type(value) is Blank else value
 

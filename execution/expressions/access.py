@@ -165,8 +165,7 @@ def call_method(value: Any, name: str, arguments: Sequence[Any], path: str, run:
         method = table.get(name)
     if method is not None:
         run.spend(1)
-        if isinstance(value, str):
-            run.fits(len(value))
+        run.look_at(value)
         return method.invoke(name, run, value, arguments)
     refuse_reflection(name)
     if value is None:

@@ -145,7 +145,9 @@ class TreeBuilder(Transformer[Token, Any]):
     both = _logic("&&")
 
     def ternary(self, children: Any) -> Node:
-        return nodes.Ternary(children[0].pos, _below(children), *children)
+        condition, yes, no = children
+        depth = max(_below([condition, yes]), no.depth + (not isinstance(no, nodes.Ternary)))  # a chain is flat
+        return nodes.Ternary(condition.pos, depth, condition, yes, no)
 
     # --- statements ---
 
@@ -181,7 +183,8 @@ class TreeBuilder(Transformer[Token, Any]):
     def if_statement(self, children: Any) -> Node:
         word, condition, yes = children[:3]
         no = children[3] if len(children) > 3 else None
-        return nodes.If(word.start_pos, _below([condition, yes, no]), condition, yes, no)
+        depth = max(_below([condition, yes]), no.depth + (not isinstance(no, nodes.If)) if no is not None else 0)
+        return nodes.If(word.start_pos, depth, condition, yes, no)
 
     def while_loop(self, children: Any) -> Node:
         word, condition, body = children

@@ -9,7 +9,7 @@ from typing import Any, Final
 from execution.errors import ExpressionError
 from execution.expressions.comparison import contains, has_key, same
 from execution.expressions.methods import Method
-from execution.expressions.runtime import CHEAP, Run
+from execution.expressions.runtime import Run
 from execution.values import JavaArray
 
 
@@ -34,12 +34,12 @@ def entry(mapping: Mapping[Any, Any], key: Any, otherwise: Any = None) -> Any:
 
 
 def _index(run: Run, items: Any, wanted: Any) -> int:
-    run.spend(1 + len(items) // CHEAP)
+    run.look_at(items)
     return next((number for number, item in enumerate(items) if same(item, wanted, run)), -1)
 
 
 def _last_index(run: Run, items: Any, wanted: Any) -> int:
-    run.spend(1 + len(items) // CHEAP)
+    run.look_at(items)
     return next((number for number in range(len(items) - 1, -1, -1) if same(items[number], wanted, run)), -1)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from execution.errors import ExpressionError
 from execution.expressions.conversions import kind_of, number_of, truth_of
 from execution.expressions.java_text import Blank
-from execution.expressions.runtime import CHEAP, Run
+from execution.expressions.runtime import Run
 from execution.values import MAX_NESTING, Character, JavaArray, Long, type_name
 
 _SIMPLE: Final = frozenset({str, int, Long, bool})
@@ -63,7 +63,8 @@ def same(left: Any, right: Any, run: Run, depth: int = MAX_NESTING) -> bool:
             return False
         if depth == 0:
             raise ExpressionError(f"The values are nested more than {MAX_NESTING} levels deep")
-        run.spend(1 + len(left) // CHEAP)
+        run.look_at(left)
+        run.spend(1)
         if isinstance(left, Mapping):
             return all(key in right and same(left[key], right[key], run, depth - 1) for key in left)
         return all(same(one, other, run, depth - 1) for one, other in zip(left, right, strict=True))
@@ -161,12 +162,12 @@ def contains(left: Any, right: Any, run: Run) -> bool:
     if isinstance(left, str):
         if right is None:
             return False
-        run.spend(1 + len(left) // CHEAP)
+        run.look_at(left)
         return run.text_of(right) in left
     if isinstance(left, Mapping):
         return has_key(left, right)
     if isinstance(left, (list, tuple)):
-        run.spend(1 + len(left) // CHEAP)
+        run.look_at(left)
         return any(same(item, right, run) for item in left)
     return False
 

@@ -30,7 +30,6 @@ from execution.expressions.statements import (
     assign,
     condition,
     for_each,
-    if_else,
     loop,
     returning,
     sequence,
@@ -247,9 +246,29 @@ class Compiler:
         return lambda run: any(test(run) for test in tests)
 
     def _ternary(self, node: nodes.Ternary) -> Closure:
-        test = condition(self.build(node.condition), node.condition.pos)
-        yes, no = self.build(node.yes), self.build(node.no)
-        return lambda run: yes(run) if test(run) else no(run)
+        if not isinstance(node.no, nodes.Ternary):
+            test = condition(self.build(node.condition), node.condition.pos)
+            yes, no = self.build(node.yes), self.build(node.no)
+            return lambda run: yes(run) if test(run) else no(run)
+        return self._branches(node, nodes.Ternary)
+
+    def _branches(self, node: Any, kind: type[Node]) -> Closure:
+        """Compile ``a ? b : c ? d : e`` and ``if … else if … else`` as one loop over their conditions."""
+        pairs = []
+        rest: Any = node
+        while isinstance(rest, kind):
+            link: Any = rest
+            pairs.append((condition(self.build(link.condition), link.condition.pos), self.build(link.yes)))
+            rest = link.no
+        otherwise = None if rest is None else self.build(rest)
+
+        def pick(run: Run) -> Any:
+            for test, branch in pairs:
+                if test(run):
+                    return branch(run)
+            return None if otherwise is None else otherwise(run)
+
+        return pick
 
     # --- statements ---
 
@@ -257,12 +276,7 @@ class Compiler:
         return sequence([self.build(item) for item in node.items])
 
     def _assign(self, node: nodes.Assign) -> Closure:
-        if node.name in _RESERVED:
-            raise ExpressionError(
-                f"{node.name} cannot be assigned",
-                position=node.pos,
-                hint="Use a name of your own for a local variable.",
-            )
+        _check_assignable(node.name, node.pos)
         if node.type and node.type not in _DECLARED_TYPES:
             if node.type in REFUSED_NAMES:
                 raise refused_word(node.type, node.pos)
@@ -274,8 +288,7 @@ class Compiler:
         return assign(node.name, value, node.type, node.pos)
 
     def _if(self, node: nodes.If) -> Closure:
-        test = condition(self.build(node.condition), node.condition.pos)
-        return if_else(test, self.build(node.yes), None if node.no is None else self.build(node.no))
+        return self._branches(node, nodes.If)
 
     def _loop(self, node: nodes.Loop) -> Closure:
         test = condition(self.build(node.condition), node.condition.pos)
@@ -286,11 +299,19 @@ class Compiler:
         return repeat if node.start is None else sequence([self.build(node.start), repeat])
 
     def _for_each(self, node: nodes.ForEach) -> Closure:
+        _check_assignable(node.name, node.pos)
         items, body = self.build(node.items), self.build(node.body)
         return for_each(node.name, items, body, count_nodes(node), node.items.pos)
 
     def _return(self, node: nodes.Return) -> Closure:
         return returning(None if node.value is None else self.build(node.value))
+
+
+def _check_assignable(name: str, position: int) -> None:
+    if name in _RESERVED:
+        raise ExpressionError(
+            f"{name} cannot be assigned", position=position, hint="Choose another name for the local variable."
+        )
 
 
 def _null_test(operand: Closure, node: nodes.Chain) -> Closure | None:

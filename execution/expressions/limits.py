@@ -15,12 +15,12 @@ class Limits:
     """Levels of parentheses, calls, ternaries and blocks inside each other."""
     result: int = 1_000_000
     """Characters of any text that is built, also on the way to the result."""
-    steps: int = 200_000
-    """Work units: rounds of loops times their size, and characters that methods look at in blocks of 64."""
+    steps: int = 100_000
+    """Work units: rounds of loops times their size, calls, and what they look at: 64 characters or 8 elements each."""
     pattern: int = 1_000
     """Characters of a regular expression."""
     pattern_seconds: float = 0.5
-    """Seconds one match may take; stops patterns that backtrack for ever."""
+    """Seconds all matches of one evaluation may take together; stops patterns that backtrack for ever."""
 
 
 DEFAULT_LIMITS = Limits()

@@ -37,6 +37,8 @@ class Method:
         if count < len(kinds) - self.optional or (count > len(kinds) and kinds == self.kinds):
             raise ExpressionError(f"{name} {_expected(len(kinds) - self.optional, len(kinds))}, not {count}")
         values = list(arguments)
+        for value in values:
+            run.look_at(value)
         for number, kind in enumerate(kinds[:count]):
             if kind != "o":
                 values[number] = _convert(kind, values[number], name, number, run)

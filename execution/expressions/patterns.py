@@ -6,13 +6,14 @@ They run on the ``regex`` engine because it can stop: a pattern that backtracks 
 from __future__ import annotations
 
 import re as escapes
+import time
 from collections.abc import Iterator
 from typing import Any, Final
 
 import regex
 
 from execution.errors import ExpressionError
-from execution.expressions.runtime import CHEAP, Run
+from execution.expressions.runtime import Run
 
 _FLAGS: Final = regex.V1 | regex.ASCII  # sets inside sets as in Java; \d \w \s mean ASCII
 _MAX_REPEAT: Final = 1000  # of a counted repeat, and of counted repeats multiplied
@@ -46,11 +47,20 @@ def compiled(pattern: str, run: Run) -> Any:
 
 def matches(pattern: str, text: str, run: Run) -> bool:
     """Say whether the whole text fits the pattern."""
-    run.spend(1 + len(text) // CHEAP)
+    run.look_at(text)
+    started = time.perf_counter()
     try:
-        return compiled(pattern, run).fullmatch(text, timeout=run.limits.pattern_seconds) is not None
+        return compiled(pattern, run).fullmatch(text, timeout=_seconds_left(run)) is not None
     except (TimeoutError, MemoryError):
         raise _too_slow() from None
+    finally:
+        run.pattern_seconds -= time.perf_counter() - started
+
+
+def _seconds_left(run: Run) -> float:
+    if run.pattern_seconds <= 0:
+        raise _too_slow()
+    return run.pattern_seconds
 
 
 def _too_slow() -> ExpressionError:
@@ -61,13 +71,16 @@ def _too_slow() -> ExpressionError:
 
 def found(pattern: str, text: str, run: Run) -> Iterator[Any]:
     """Give the matches in the text from left to right."""
-    run.spend(1 + len(text) // CHEAP)
+    run.look_at(text)
+    started = time.perf_counter()
     try:
-        for match in compiled(pattern, run).finditer(text, timeout=run.limits.pattern_seconds):
+        for match in compiled(pattern, run).finditer(text, timeout=_seconds_left(run)):
             run.spend(1)
             yield match
     except (TimeoutError, MemoryError):
         raise _too_slow() from None
+    finally:
+        run.pattern_seconds -= time.perf_counter() - started
 
 
 def replaced(pattern: str, text: str, replacement: str, run: Run, most: int | None = None) -> str:

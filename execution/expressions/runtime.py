@@ -10,18 +10,20 @@ from execution.expressions.limits import Limits
 from execution.values import MAX_NESTING, NestingError, to_text
 
 CHEAP = 64  # characters that cost no extra step
+CHEAP_ELEMENTS = 8  # list elements that cost no extra step
 
 
 class Run:
     """State of one evaluation; made anew for each and kept by nobody."""
 
-    __slots__ = ("limits", "local", "scope", "steps", "strict")
+    __slots__ = ("limits", "local", "pattern_seconds", "scope", "steps", "strict")
 
     def __init__(self, scope: Mapping[str, Any], strict: bool, limits: Limits) -> None:
         self.scope = scope
         self.strict = strict
         self.limits = limits
         self.steps = limits.steps
+        self.pattern_seconds = limits.pattern_seconds
         self.local: dict[str, Any] | None = None
 
     def spend(self, steps: int) -> None:
@@ -51,6 +53,17 @@ class Run:
                 )
             self.spend(length // CHEAP)
 
+    def look_at(self, value: Any) -> None:
+        """Pay for a text or list that is about to be gone through.
+
+        Raises:
+            ExpressionError: no steps are left.
+        """
+        if isinstance(value, str):
+            self.spend(len(value) // CHEAP)
+        elif isinstance(value, (list, tuple, Mapping)):
+            self.spend(len(value) // CHEAP_ELEMENTS)
+
     def text_of(self, value: Any) -> str:
         """Give the text form of any value, within the limits."""
         if type(value) is str:
@@ -71,13 +84,15 @@ def located(error: ExpressionError, position: int) -> ExpressionError:
 
 
 def check_size(value: Any, limits: Limits) -> None:
-    """Refuse a list or map that would be too large, or too deeply nested, to be kept once it is written out.
+    """Refuse a text, list or map that would be too large, or too deeply nested, to be kept once it is written out.
 
     Parts that are shared count as often as they occur: ``x = [x, x]`` doubles.
 
     Raises:
         ExpressionError: it is.
     """
+    if isinstance(value, str) and len(value) <= limits.result:
+        return
     left = limits.result
     level: list[Any] = [value]
     for _ in range(MAX_NESTING):

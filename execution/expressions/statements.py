@@ -1,4 +1,4 @@
-"""Closures of statements: sequences, assignment, if, loops and return."""
+"""Closures of statements: sequences, assignment, loops and return."""
 
 from __future__ import annotations
 
@@ -71,17 +71,6 @@ def assign(name: str, value: Closure, kind: str, position: int) -> Closure:
         return result
 
     return store
-
-
-def if_else(test: Callable[[Run], bool], yes: Closure, no: Closure | None) -> Closure:
-    """Run one of two branches; without an else, the other value is null."""
-
-    def choose(run: Run) -> Any:
-        if test(run):
-            return yes(run)
-        return None if no is None else no(run)
-
-    return choose
 
 
 def loop(test: Callable[[Run], bool], body: Closure, *, until: bool, check_first: bool, cost: int) -> Closure:

@@ -78,7 +78,7 @@ def _contains_any(run: Run, target: Any, text: str | None, *parts: Any) -> bool:
     if text is None:
         return False
     if len(parts) == 1 and isinstance(parts[0], str):
-        return any(char in text for char in parts[0])
+        return not set(text).isdisjoint(parts[0])
     return any(isinstance(part, str) and part in text for part in _texts(parts))
 
 
@@ -150,8 +150,10 @@ def _index_ignoring_case(run: Run, text: str, part: str | None) -> int:
 
 
 def _index_of_any(run: Run, text: str, *parts: Any) -> int:
-    single = len(parts) == 1 and isinstance(parts[0], str)
-    found = [text.find(part) for part in (parts[0] if single else _texts(parts)) if isinstance(part, str)]
+    if len(parts) == 1 and isinstance(parts[0], str):
+        wanted = set(parts[0])
+        return next((index for index, char in enumerate(text) if char in wanted), -1)
+    found = [text.find(part) for part in _texts(parts) if isinstance(part, str)]
     return min((position for position in found if position >= 0), default=-1)
 
 

@@ -69,6 +69,8 @@ def refused(text: str, limits: Limits = DEFAULT_LIMITS, **values: Any) -> Expres
         "Thread.sleep(1000)",
         "this",
         "taskInputs = 1",
+        "for (task : 3) { task }",
+        "System = 1; System",
         "blocks.b1.siteId = 'x'",
         "taskInputs['a'] = 1",
         "taskInputs.put('a', 1)",
@@ -135,6 +137,8 @@ def test_size_and_nesting_end_in_an_error(text: str) -> None:
 def test_long_flat_expressions_are_fine() -> None:
     assert evaluate("+".join(["1"] * 5_000), {}) == 5_000
     assert evaluate(" && ".join(["true"] * 2_000), {}) is True
+    assert evaluate("1 == 2 ? 3 : " * 1_000 + "4", {}) == 4
+    assert evaluate("if (1 == 2) { 3 } else " * 500 + "{ 4 }", {}) == 4
     assert evaluate(";" * 10_000 + "7", {}) == 7
     assert evaluate("(" * 5_000 + "1" + ")" * 5_000, {}) == 1
 
@@ -167,6 +171,12 @@ def test_long_flat_expressions_are_fine() -> None:
         "for (i : 100000) { for (j : 100000) { 1 } }",
         "for (i : 1000000) { 'a'.repeat(900000).indexOf('b') }",
         "x = 'a'.repeat(900000); for (i : 10000) { x == x + '' }",
+        "x = 'a'.repeat(900000); for (i : 10000) { StringUtils.isAlpha(x) }",
+        "x = 'a'.repeat(900000); for (i : 10000) { StringUtils.indexOfAny(x, x + 'b') }",
+        "x = 'a'.repeat(900000).split(''); for (i : 10000) { StringUtils.join(x, '') }",
+        "x = 'a'.repeat(50000).split(''); for (i : 10000) { x contains 'b' }",
+        "'\ufb03'.repeat(900000).toUpperCase()",
+        "x = 'a'.repeat(24) + 'b'; for (i : 10000) { x ~= '(a|aa)+' }",
         "StringUtils.join(taskInputs.items, 'a'.repeat(999999)) + 'x'.repeat(10)",
     ],
 )
