@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from scheduler.cancel import cancel as cancel_runs
 from scheduler.errors import Refused
 from scheduler.models import FleetOrder, TaskRecord
 from scheduler.states import ACTIVE
@@ -47,8 +48,6 @@ def cancel(request: HttpRequest) -> HttpResponse:
 
 
 def _cancel(request: HttpRequest, rows: Sequence[TaskRecord], reason: str, *, release: bool, back: str) -> HttpResponse:
-    from scheduler.cancel import cancel as cancel_runs
-
     try:
         result = cancel_runs(
             [row.record_id for row in rows],

@@ -32,7 +32,7 @@ class LocationAdmin(ConsoleAdmin):
         """The commands beside Django's own addresses."""
         view = self.admin_site.admin_view
         return [
-            path("<int:pk>/<slug:command>/", view(location_actions.command), name="storage_location_command"),
+            path("<int:pk>/do/<slug:command>/", view(location_actions.command), name="storage_location_command"),
             *super().get_urls(),
         ]
 

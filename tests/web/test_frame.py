@@ -1,0 +1,119 @@
+"""The frame of the console: headers, errors, languages, health, roles."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from unittest import mock
+
+import pytest
+from django.contrib.auth.models import Group
+from django.db import OperationalError, connection
+from django.test import Client
+
+from scheduler import clock
+from scheduler.models import ProcessRow
+from tests.web.conftest import ROLES
+from vwed.roles import ROLES as GIVEN
+
+
+def test_console_pages_carry_a_policy_without_inline_script(as_role: Callable[[str], Client], client: Client) -> None:
+    console = as_role("root").get("/admin/")["Content-Security-Policy"]
+    elsewhere = client.get("/healthz")["Content-Security-Policy"]
+
+    assert "script-src 'self' 'unsafe-eval'" in console
+    assert "connect-src 'self' ws://testserver" in console
+    assert "'unsafe-inline'" not in console.split("style-src")[0]
+    assert "unsafe" not in elsewhere
+
+
+@pytest.mark.parametrize("url", ["/admin/", "/admin/scheduler/taskrecord/", "/admin/services/"])
+def test_pages_have_no_inline_script(url: str, as_role: Callable[[str], Client]) -> None:
+    text = as_role("root").get(url).content.decode()
+    scripts = re.findall(r"<script([^>]*)>(.*?)</script>", text, re.DOTALL)
+
+    assert scripts
+    assert [body for attributes, body in scripts if body.strip() and "application/json" not in attributes] == []
+
+
+def test_errors_stay_in_the_frame_and_say_what_to_do(as_role: Callable[[str], Client], client: Client) -> None:
+    signed_in = as_role("Viewer")
+
+    missing, refused = signed_in.get("/admin/no/such/page/"), signed_in.get("/admin/auth/user/")
+
+    assert missing.status_code == 404
+    assert b"nav-sidebar" in missing.content
+    assert b"Ctrl+K" in missing.content
+    assert refused.status_code == 403
+    assert b"nav-sidebar" in refused.content
+    assert b"Ask an administrator" in refused.content
+    outside = client.get("/no-such-page")
+    assert outside.status_code == 404
+    assert b"nav-sidebar" not in outside.content
+
+
+@pytest.mark.parametrize(
+    ("message", "says"),
+    [("Lost connection to server", "The database does not answer"), ("no such table: x", "manage.py migrate")],
+)
+def test_a_database_that_is_gone_gives_503_without_a_query(
+    message: str, says: str, as_role: Callable[[str], Client]
+) -> None:
+    client = as_role("root")
+    client.raise_request_exception = False
+
+    def refuse(*_: object) -> None:
+        raise OperationalError(message)
+
+    with connection.execute_wrapper(refuse):
+        answer = client.get("/admin/scheduler/taskrecord/")
+
+    assert answer.status_code == 503
+    assert says in answer.content.decode()
+
+
+def test_a_fault_of_ours_gives_500_and_no_details(as_role: Callable[[str], Client]) -> None:
+    client = as_role("root")
+    client.raise_request_exception = False
+    with mock.patch("vwed.console.pages.selectors.queue_ages", side_effect=RuntimeError("secret detail")):
+        answer = client.get("/admin/services/")
+
+    assert answer.status_code == 500
+    assert b"Something went wrong here" in answer.content
+    assert b"secret detail" not in answer.content
+
+
+def test_the_language_can_be_chosen_before_signing_in(client: Client, db: None) -> None:
+    answer = client.post("/i18n/setlang/", {"language": "zh-hans", "next": "/admin/login/"}, follow=True)
+
+    assert 'lang="zh-hans"' in answer.content.decode()
+    assert "English" in answer.content.decode()
+
+
+def test_healthz_needs_no_database(client: Client) -> None:
+    assert client.get("/healthz").content == b"ok\n"
+
+
+def test_readyz_wants_a_cluster_that_consumes(client: Client, db: None) -> None:
+    before = client.get("/readyz")
+    now = clock.now()
+    ProcessRow.objects.create(name="worker-1", role="worker", boot_id="b", host="h", pid=1, started_at=now, beat_at=now)
+    after = client.get("/readyz")
+
+    assert (before.status_code, before.json()["checks"]["database"]) == (503, "ok")
+    assert "manage.py cluster" in before.json()["checks"]["cluster"]
+    assert (after.status_code, after.json()["ready"]) == (200, True)
+
+
+@pytest.mark.django_db
+def test_roles_hold_their_permissions_each_more_than_the_one_before() -> None:
+    held = {
+        name: {
+            f"{app}.{code}"
+            for app, code in Group.objects.get(name=name).permissions.values_list("content_type__app_label", "codename")
+        }
+        for name in ROLES
+    }
+
+    assert all(held[name] == set(GIVEN[name]) for name in ROLES)
+    assert held["Viewer"] < held["Operator"] < held["Engineer"] < held["Administrator"]

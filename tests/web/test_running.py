@@ -1,0 +1,186 @@
+"""Starting, cancelling and importing from the pages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from execution.values import load_tagged
+from scheduler.models import AuditEntry, TaskDefinition, TaskRecord
+from scheduler.states import Status
+from tests.web.conftest import task_file
+
+IMPORT = "/admin/scheduler/taskdefinition/import/"
+
+
+@pytest.fixture
+def operator(as_role: Callable[[str], Client]) -> Client:
+    return as_role("Operator")
+
+
+def run_url(definition: TaskDefinition) -> str:
+    return f"/admin/scheduler/taskdefinition/{definition.pk}/run/"
+
+
+def test_the_form_has_a_typed_field_per_input_with_default_and_mark(
+    operator: Client, definition: TaskDefinition
+) -> None:
+    page = operator.get(run_url(definition))
+
+    form = page.context["form"]
+    assert list(form.fields)[:4] == ["in_target", "in_pallets", "in_careful", "in_extra"]
+    assert form["in_target"].initial == "B-03"
+    assert form.fields["in_target"].required
+    assert not form.fields["in_pallets"].required
+    assert form["in_careful"].initial is True
+    assert 'type="number"' in str(form["in_pallets"])
+    assert "manage.py run_task" in page.content.decode()
+
+
+def test_a_valid_form_starts_one_run_with_typed_inputs(operator: Client, definition: TaskDefinition) -> None:
+    answer = operator.post(
+        run_url(definition),
+        {"in_target": "C-01", "in_pallets": "9007199254740993", "in_extra": '{"a": [1]}', "priority": "7"},
+    )
+
+    record = TaskRecord.objects.get()
+    inputs = load_tagged(json.loads(record.inputs))
+    assert answer["Location"] == f"/admin/scheduler/taskrecord/{record.pk}/change/"
+    assert inputs == {"target": "C-01", "pallets": 9007199254740993, "careful": False, "extra": {"a": [1]}}
+    assert (record.priority, record.created_by, record.status) == (7, "operator", Status.READY)
+    assert AuditEntry.objects.get(action="run_task").object_id == record.record_id
+
+
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        ({"in_target": "", "priority": "1"}, "in_target"),
+        ({"in_target": "x", "in_pallets": "two", "priority": "1"}, "in_pallets"),
+        ({"in_target": "x", "in_pallets": "9223372036854775808", "priority": "1"}, "in_pallets"),
+        ({"in_target": "x", "in_extra": "{", "priority": "1"}, "in_extra"),
+        ({"in_target": "x", "in_extra": "[1]", "priority": "1"}, "in_extra"),
+        ({"in_target": "x", "priority": "101"}, "priority"),
+    ],
+)
+def test_a_wrong_value_is_refused_at_its_field_and_nothing_starts(
+    data: dict[str, str], field: str, operator: Client, definition: TaskDefinition
+) -> None:
+    page = operator.post(run_url(definition), data)
+
+    assert page.status_code == 422
+    assert page.context["form"].errors.keys() == {field}
+    assert not TaskRecord.objects.exists()
+
+
+def test_the_same_record_id_twice_is_one_run(operator: Client, definition: TaskDefinition) -> None:
+    data = {"in_target": "x", "priority": "1", "record_id": "run-9"}
+
+    first, second = operator.post(run_url(definition), data), operator.post(run_url(definition), data)
+
+    assert first["Location"] == second["Location"]
+    assert TaskRecord.objects.count() == 1
+
+
+def test_running_again_brings_the_inputs_of_that_run(operator: Client, definition: TaskDefinition) -> None:
+    operator.post(run_url(definition), {"in_target": "C-01", "in_pallets": "5", "in_extra": '{"a":1}', "priority": "1"})
+    record = TaskRecord.objects.get()
+
+    form = operator.get(f"{run_url(definition)}?copy={record.pk}").context["form"]
+
+    assert (form["in_target"].value(), form["in_pallets"].value(), form["in_extra"].value()) == ("C-01", 5, '{"a": 1}')
+
+
+def test_cancelling_asks_with_count_consequence_and_reason(
+    operator: Client, make_record: Callable[..., TaskRecord]
+) -> None:
+    rows = [make_record(f"run-{number}", Status.WAITING) for number in range(3)]
+    query = "&".join(f"id={row.pk}" for row in rows)
+
+    page = operator.get(f"/admin/scheduler/taskrecord/cancel/?{query}", headers={"X-Vwed-Dialog": "1"})
+    refused = operator.post("/admin/scheduler/taskrecord/cancel/", {"id": [row.pk for row in rows], "reason": " "})
+
+    text = page.content.decode()
+    assert "Cancel 3 runs" in text
+    assert "robots stay in service" in text
+    assert "run-2" in text
+    assert "nav-sidebar" not in text
+    assert refused.status_code == 422
+    assert TaskRecord.objects.filter(status=Status.WAITING).count() == 3
+
+
+def test_cancelling_ends_runs_and_says_which_had_ended(
+    operator: Client, make_record: Callable[..., TaskRecord]
+) -> None:
+    waiting, over = make_record("run-1", Status.WAITING), make_record("run-2", Status.FINISHED)
+
+    page = operator.post(
+        "/admin/scheduler/taskrecord/cancel/", {"id": [waiting.pk, over.pk], "reason": "aisle blocked"}, follow=True
+    )
+
+    waiting.refresh_from_db()
+    assert waiting.status == Status.CANCELLED
+    assert AuditEntry.objects.get(action="cancel").reason == "aisle blocked"
+    assert "1 run is being cancelled." in page.content.decode()
+
+
+def test_an_empty_selection_is_refused(operator: Client, db: None) -> None:
+    page = operator.post("/admin/scheduler/taskrecord/cancel/", {"reason": "aisle blocked"}, follow=True)
+
+    assert "Select at least one run." in page.content.decode()
+
+
+@pytest.fixture
+def engineer(as_role: Callable[[str], Client]) -> Client:
+    return as_role("Engineer")
+
+
+def upload(name: str, data: bytes, step: str = "import", **more: str) -> dict[str, object]:
+    return {"file": SimpleUploadedFile(name, data), "step": step, **more}
+
+
+def test_a_check_changes_nothing_and_says_what_would_happen(engineer: Client) -> None:
+    page = engineer.post(IMPORT, upload("a.task", task_file("New"), "check"))
+
+    assert [(row.label, row.action) for row in page.context["preview"]] == [("New", "created")]
+    assert not TaskDefinition.objects.exists()
+
+
+def test_an_import_makes_definitions_and_exports_them_unchanged(engineer: Client) -> None:
+    engineer.post(IMPORT, upload("a.task", task_file("New")))
+    exported = engineer.get("/admin/scheduler/taskdefinition/export/?label=New").content
+    page = engineer.post(IMPORT, upload("b.task", exported), follow=True)
+
+    assert TaskDefinition.objects.get().current.number == 1
+    assert "0 imported, 1 unchanged." in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("a.task", b"{", ""),
+        ("a.zip", b"no zip", ""),
+        ("a.task", task_file("New").replace(b"PrintBp", b"NoSuchBp"), "NoSuchBp"),
+    ],
+)
+def test_a_broken_file_is_refused_as_a_whole_with_paths(name: str, data: bytes, says: str, engineer: Client) -> None:
+    page = engineer.post(IMPORT, upload(name, data))
+
+    assert page.status_code == 422
+    problems = page.context["problems"]
+    assert problems
+    assert all(problem.path for problem in problems)
+    assert says in page.content.decode()
+    assert not TaskDefinition.objects.exists()
+
+
+def test_a_file_above_the_limit_is_refused_with_the_limit(engineer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scheduler.admin.definition_actions.UPLOAD_LIMIT", 10)
+
+    page = engineer.post(IMPORT, upload("a.task", task_file("New")))
+
+    assert page.status_code == 422
+    assert "larger than" in page.content.decode()
