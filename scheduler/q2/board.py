@@ -75,6 +75,11 @@ class Board:
         self._cells[place], self._cells[place + 1] = float(pid), float(exitcode)
         self._cells[self._deaths] = float(turn + 1)
 
+    @property
+    def deaths(self) -> int:
+        """How many children of the sentinel have ended."""
+        return int(self._cells[self._deaths])
+
     def exitcode(self, pid: int) -> int | None:
         """The exit code of a dead child of the sentinel, while it is among the newest deaths."""
         for place in range(self._deaths + 1, self._deaths + 1 + 2 * self.DEATHS, 2):

@@ -94,8 +94,10 @@ class RecordBroker(ORM):
         room = self._room()
         if room <= 0:
             return []
-        queue.promote()
-        packages = [package.pack(pk, self.boot_id) for pk in queue.claim(self.boot_id, self._queues, room)]
+        packages: Packages = []
+        if not queue.is_quiet(self._queues):
+            queue.promote()
+            packages += [package.pack(pk, self.boot_id) for pk in queue.claim(self.boot_id, self._queues, room)]
         if len(packages) < room and self._others.due():
             packages += self._dequeue_others()
         return packages

@@ -37,8 +37,8 @@ BEAT_LIMIT_S = 5.0
 UNSTARTED_LIMIT_S = 3.0
 #: What a cluster gets to let its runs go, before it is killed.
 GRACE_S = 5.0
-#: How often the rows are looked at, and lapsed leases rescued.
-LOOK_EVERY_S = 1.0
+#: How often the rows are looked at, and lapsed leases rescued. At once when a child of the sentinel has died.
+LOOK_EVERY_S = 2.0
 #: A new cluster is started at most this often, so that one that dies at once does not spin.
 RESTART_PAUSE_S = 1.0
 
@@ -65,6 +65,7 @@ class Watchdog:
         self._io = IoChild(options.settings_version) if options.io else None
         self._cluster: KillSafeCluster | None = None
         self._started = 0.0
+        self._deaths = 0
         self.replacements = 0
 
     def run(self) -> int:
@@ -98,6 +99,7 @@ class Watchdog:
         self._cluster = KillSafeCluster(generation)
         self._cluster.start()
         self._started = time.monotonic()
+        self._deaths = 0
         if self._io is not None:
             self._io.ensure(generation)
         log.info("cluster %s started with %d workers", generation.boot_id[:8], generation.workers)
@@ -112,7 +114,9 @@ class Watchdog:
             return
         if self._io is not None:
             self._io.ensure(self._cluster.generation)
-        if self._look.due():
+        deaths = self._cluster.generation.board.deaths
+        if self._look.due() or deaths != self._deaths:
+            self._deaths = deaths
             fault = self._look_at_rows(self._cluster.generation)
             if fault:
                 self._replace(fault)
