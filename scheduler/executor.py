@@ -137,14 +137,20 @@ def _write(run: StartedRun, snapshot: Snapshot, move: Callable[[dict[str, Any]],
             raise LeaseLost(run.record_id)
         write_rows(run, snapshot, goes_on=moved.status not in ENDED)
         if moved.status in ENDED:
-            # One that ended well and never touched anything outside can have left nothing behind: not searched for.
-            touched = run.touched or moved.status != Status.FINISHED
-            settlement.clean_up([run.as_ended()], moved.status, reason=moved.reason, actor=moved.actor, touched=touched)
+            _clean_up(run, moved)
         elif moved.status in _JOURNALLED:
             rows.save_journal([(run.pk, Status.RUNNING, moved.status, run.attempt, moved.actor, moved.reason)])
         elif moved.status == Status.READY:
             doorbell.ring(doorbell.RUNS)
     return moved.status
+
+
+def _clean_up(run: StartedRun, moved: Moved) -> None:
+    # One that ended well and never touched anything outside can have left nothing behind: it is not searched for it.
+    touched = run.touched or moved.status != Status.FINISHED
+    if run.stored:
+        rows.drop_state(run.pk)
+    settlement.clean_up([run.as_ended()], moved.status, reason=moved.reason, actor=moved.actor, touched=touched)
 
 
 _JOURNALLED = frozenset({Status.PAUSED, Status.INTERRUPTED})

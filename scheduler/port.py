@@ -50,7 +50,6 @@ class Port:
         with transaction.atomic():
             if not transitions.fence(run.pk, run.token):
                 raise LeaseLost(run.record_id)
-            run.touched = True
             yield Checkpoint(run)
 
     def effect_answers(self, keys: Sequence[str]) -> Mapping[str, EffectAnswer]:
@@ -77,6 +76,7 @@ class Checkpoint:
     def apply(self, effect: Storage, key: str, since_ms: int) -> Any | Pending:
         """Carry out a storage effect in this transaction."""
         run = self._run
+        run.touched = True
         return storage_effects.carry_out(effect, storage_effects.Asking(run.record_id, run.priority, key, since_ms))
 
     def save(self, snapshot: Snapshot) -> None:
@@ -95,6 +95,7 @@ def write_rows(run: StartedRun, snapshot: Snapshot, *, goes_on: bool = True) -> 
     """
     rows.save(run.pk, run.attempt, snapshot)
     if goes_on and snapshot.state is not None:
+        run.stored = True
         rows.save_state(run.pk, snapshot.state)
     if snapshot.effects:
         run.touched = True

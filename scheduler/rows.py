@@ -7,12 +7,11 @@ The ORM's ``bulk_create`` costs more than the database does (requirement P2), so
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
 from django.db import connection
-from django.db.backends.utils import CursorWrapper
 
 from execution.outcome import BlockRow, EffectRow, LogRow, Snapshot, WaitRow
 from scheduler import clock
@@ -32,8 +31,10 @@ _EFFECTS = (
     *("due_at", "owner", "result", "created_at"),
 )
 _JOURNAL = ("record_id", "at", "from_status", "to_status", "attempt", "actor", "reason")
-#: Bytes of one INSERT on MariaDB; far below any server's ``max_allowed_packet``.
-_STATEMENT_BYTES = 1 << 20
+#: Characters of one INSERT on MariaDB; far below any server's ``max_allowed_packet``.
+_STATEMENT_SIZE = 1 << 20
+#: Rows from which on MariaDB the values are written into the statement here.
+_LITERAL_FROM = 8
 
 
 def save(pk: int, attempt: int, snapshot: Snapshot) -> None:
@@ -105,6 +106,12 @@ def save_state(pk: int, text: str) -> None:
     _many(sql, [(pk, text, connection.ops.adapt_datetimefield_value(clock.now()))])
 
 
+def drop_state(pk: int) -> None:
+    """Forget the state of a run that has ended."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {RunState._meta.db_table} WHERE record_id = %s", [pk])  # noqa: S608 - our name
+
+
 def replace_waits(pk: int, waits: Sequence[WaitRow], *, had_waits: bool) -> None:
     """What the run waits for now. ``had_waits``: it may have old ones."""
     if had_waits:
@@ -132,17 +139,37 @@ def _many(sql: str, rows: list[tuple[Any, ...]]) -> None:
     if not rows:
         return
     with connection.cursor() as cursor:
-        if connection.vendor == "mysql":
-            _driver(cursor).max_stmt_length = _STATEMENT_BYTES
-        cursor.executemany(sql, rows)
+        if connection.vendor == "mysql" and len(rows) >= _LITERAL_FROM:
+            for statement in _literal_statements(sql, rows):
+                cursor.execute(statement)
+        else:
+            cursor.executemany(sql, rows)
 
 
-def _driver(cursor: CursorWrapper) -> Any:
-    """The driver's own cursor below Django's wrappers."""
-    inner: Any = cursor
-    while hasattr(inner, "cursor") and not hasattr(inner, "max_stmt_length"):
-        inner = inner.cursor
-    return inner
+def _literal_statements(sql: str, rows: list[tuple[Any, ...]]) -> Iterator[str]:
+    """The INSERT with all values in it, in pieces of bounded size. ``sql`` has one row of placeholders.
+
+    Escaping is the driver's. Its own ``executemany`` looks up a converter for each of a run's thousands of values,
+    which costs more than the server needs to store them.
+    """
+    head, tail = sql.split("VALUES (", 1)
+    tail = tail.split(")", 1)[1]
+    escape = connection.connection.escape_string
+    parts: list[str] = []
+    size = 0
+    for row in rows:
+        values = [
+            f"'{escape(value).decode()}'" if isinstance(value, str) else "NULL" if value is None else repr(value)
+            for value in row
+        ]
+        part = f"({','.join(values)})"
+        parts.append(part)
+        size += len(part)
+        if size >= _STATEMENT_SIZE:
+            yield f"{head}VALUES {','.join(parts)}{tail}"
+            parts, size = [], 0
+    if parts:
+        yield f"{head}VALUES {','.join(parts)}{tail}"
 
 
 @lru_cache(maxsize=32)

@@ -139,11 +139,18 @@ def _bounds() -> tuple[str, str]:
 # --- Many runs, from any process -------------------------------------------------------------------------------------
 
 
-def claim(pks: Collection[int], *, boot_id: str, mark: str) -> int:
+def claim(pks: Sequence[int], *, boot_id: str, mark: str) -> int:
     """Ready → claimed by ``boot_id``; ``mark`` tells this claim from others'. Returns how many moved."""
-    return TaskRecord.objects.filter(pk__in=pks, status=Status.READY).update(
-        status=Status.CLAIMED, boot_id=boot_id, token=mark, claimed_at=clock.now()
+    if not pks:
+        return 0
+    marks = ", ".join(["%s"] * len(pks))
+    sql = (
+        f"UPDATE {TaskRecord._meta.db_table} "  # noqa: S608 - names and marks are ours
+        f"SET status = 'claimed', boot_id = %s, token = %s, claimed_at = %s WHERE status = 'ready' AND id IN ({marks})"
     )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [boot_id, mark, _database_value(clock.now()), *pks])
+        return int(cursor.rowcount)
 
 
 def unclaim(pks: Collection[int], **expected: Any) -> int:

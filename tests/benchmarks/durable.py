@@ -1,0 +1,239 @@
+"""P2 and P3: durable blocks and short tasks per second, beside references measured in the same run.
+
+Run: ``python -m tests.benchmarks.durable --db sqlite|mysql [--runs N] [--short N]``. Makes a database of its own and
+drops it. P2: runs of 200 blocks with 1 KB outputs, all recorded, on two worker processes, from the first claim to the
+last end. P3: runs of three recorded blocks from submission to end. Reference: the bare driver inserting the same rows
+in bulk, one transaction for each run, in one process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+BLOCKS, OUTPUT_BYTES, WORKERS = 200, 1024, 2
+MYSQL = os.environ.get("VWED_TEST_MYSQL_URL", "mysql://root@127.0.0.1:3306/vwed").rsplit("/", 1)[0]
+TEXT = "x" * (OUTPUT_BYTES - 20)
+
+
+@contextmanager
+def database(kind: str) -> Iterator[None]:
+    """A migrated database of our own, gone afterwards."""
+    name = f"vwed_bench_{os.getpid()}"
+    with tempfile.TemporaryDirectory(prefix="vwed-bench-") as directory:
+        url = f"sqlite:///{directory}/bench.sqlite3" if kind == "sqlite" else f"{MYSQL}/{name}"
+        os.environ["DATABASE_URL"] = url
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vwed.settings")
+        import django
+        from django.core.management import call_command
+        from django.db import connection
+
+        if kind == "mysql":
+            _mysql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+        try:
+            django.setup()
+            call_command("migrate", verbosity=0, skip_checks=True)
+            connection.close()
+            yield
+            connection.close()
+        finally:
+            if kind == "mysql":
+                _mysql(f"DROP DATABASE {name}")
+
+
+def _mysql(statement: str) -> None:
+    import environ
+    import MySQLdb
+
+    parts = environ.Env.db_url_config(f"{MYSQL}/x")
+    server = MySQLdb.connect(
+        host=parts["HOST"], port=int(parts["PORT"] or 3306), user=parts["USER"], passwd=parts["PASSWORD"]
+    )
+    server.cursor().execute(statement)
+    server.close()
+
+
+def answering_block() -> AbstractContextManager[None]:
+    """Known meanwhile: a block that does nothing but answer 1 KB."""
+    from execution import handlers
+    from execution.registry import REGISTRY, BlockSpec
+
+    handlers.load()
+    spec = BlockSpec(
+        name="BenchOutputBp",
+        handler=lambda run, params: {"data": TEXT},
+        params=None,
+        parameters=(),
+        branches=(),
+        outputs=("data",),
+        loop=False,
+        plain=True,
+        doc="Answers 1 KB.",
+    )
+    return REGISTRY.temporary(spec)
+
+
+def define(label: str, kinds: list[tuple[str, dict[str, str]]]) -> Any:
+    """A definition of these blocks in a row."""
+    from scheduler.models import DefinitionVersion, TaskDefinition
+
+    blocks = [
+        {
+            "id": number,
+            "name": f"b{number}",
+            "blockType": kind,
+            "inputParams": {name: {"type": "Simple", "value": value} for name, value in params.items()},
+        }
+        for number, (kind, params) in enumerate(kinds, 1)
+    ]
+    root = {"id": -1, "name": "-1", "blockType": "RootBp", "inputParams": {}, "children": {"default": blocks}}
+    definition = TaskDefinition.objects.create(label=label, definition_id=label)
+    text = json.dumps({"inputParams": [], "outputParams": [], "rootBlock": root})
+    definition.current = DefinitionVersion.objects.create(definition=definition, number=1, detail=text, digest=label)
+    definition.save()
+    return definition
+
+
+def work(name: str, total: int, claim_at_once: int) -> None:
+    """One worker process: claim and run until ``total`` runs have ended."""
+    from django.db import connection
+
+    from scheduler import process, queue, worker
+    from scheduler.models import EndedCounter
+
+    mine = process.Process(name=name, boot_id=name, role="worker")
+    process.CURRENT.set(mine)
+    while True:
+        claimed = queue.claim(mine.boot_id, ["default"], claim_at_once)
+        for pk in claimed:
+            worker.run_claimed(pk, mine.boot_id)
+        if not claimed:
+            if sum(EndedCounter.objects.values_list("count", flat=True)) >= total:
+                break
+            time.sleep(0.002)
+    connection.close()
+
+
+@contextmanager
+def workers(total: int, claim_at_once: int) -> Iterator[None]:
+    """Two worker processes, forked here, ended when everything has."""
+    from django.db import connection
+
+    connection.close()
+    context = multiprocessing.get_context("fork")
+    started = [context.Process(target=work, args=(f"w{n}", total, claim_at_once)) for n in range(WORKERS)]
+    for one in started:
+        one.start()
+    yield
+    for one in started:
+        one.join()
+    if any(one.exitcode for one in started):
+        sys.exit("a worker failed")
+
+
+def durable_blocks(runs: int) -> float:
+    """P2 in blocks a second."""
+    from scheduler import submission
+    from scheduler.models import BlockRecord
+
+    definition = define("durable", [("BenchOutputBp", {})] * BLOCKS)
+    for _ in range(runs):
+        submission.submit(definition=definition, actor="bench", origin="command")
+    begun = time.perf_counter()
+    with workers(runs, 4):
+        pass
+    took = time.perf_counter() - begun
+    assert BlockRecord.objects.count() == runs * BLOCKS
+    assert BlockRecord.objects.exclude(code=1003).count() == 0
+    return runs * BLOCKS / took
+
+
+def short_tasks(runs: int) -> float:
+    """P3 in runs a second, workers without the cluster's queues between."""
+    from scheduler import submission
+    from scheduler.models import EndedCounter, TaskRecord
+
+    done = sum(EndedCounter.objects.values_list("count", flat=True))
+    kinds = [("SetTaskVariableBp", {"varName": "a", "varValue": "1"}), ("PrintBp", {"message": "x"})]
+    definition = define("short", [*kinds, ("TaskStateBp", {"stateMsg": "on its way"})])
+    with workers(done + runs, 4):
+        begun = time.perf_counter()
+        for _ in range(runs):
+            submission.submit(definition=definition, actor="bench", origin="command")
+    took = time.perf_counter() - begun
+    assert TaskRecord.objects.filter(label="short", status="finished").count() == runs
+    return runs / took
+
+
+def bare_driver(runs: int) -> float:
+    """The reference of P2: the driver's own bulk insert of the same rows, one process."""
+    from django.db import connection, transaction
+
+    from scheduler.models import BlockRecord
+
+    columns = (
+        "record_id, attempt, seq, name, block_type, path, iteration, "
+        "code, started_ms, ended_ms, params, outputs, reason"
+    )
+    marks = ", ".join(["?" if connection.vendor == "sqlite" else "%s"] * 13)
+    sql = f"INSERT INTO {BlockRecord._meta.db_table} ({columns}) VALUES ({marks})"
+    begun = time.perf_counter()
+    for run in range(runs):
+        rows = [
+            (
+                -1 - run,
+                1,
+                seq,
+                f"b{seq}",
+                "BenchOutputBp",
+                "rootBlock",
+                "",
+                1003,
+                1,
+                2,
+                "{}",
+                f'{{"data":"{TEXT}"}}',
+                "",
+            )
+            for seq in range(BLOCKS)
+        ]
+        with transaction.atomic():
+            raw: Any = connection.connection.cursor()
+            raw.executemany(sql, rows)
+            raw.close()
+    took = time.perf_counter() - begun
+    BlockRecord.objects.filter(record_id__lt=0).delete()
+    return runs * BLOCKS / took
+
+
+def main() -> None:
+    """Measure and print one line each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--db", choices=("sqlite", "mysql"), default="sqlite")
+    parser.add_argument("--runs", type=int, default=200, help="runs of 200 blocks")
+    parser.add_argument("--short", type=int, default=1500, help="runs of three blocks")
+    parser.add_argument("--only", choices=("p2", "p3", "reference"))
+    options = parser.parse_args()
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    measures: dict[str, tuple[Callable[[int], float], int, str]] = {
+        "reference": (bare_driver, options.runs, "bare driver, bulk insert, one process: blocks/s"),
+        "p2": (durable_blocks, options.runs, "P2 durable blocks, two workers: blocks/s"),
+        "p3": (short_tasks, options.short, "P3 short tasks, two workers: tasks/s"),
+    }
+    with database(options.db), answering_block():
+        for name, (measure, count, text) in measures.items():
+            if options.only in (None, name):
+                print(f"{options.db:7} {text:55} {measure(count):10,.0f}", flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
