@@ -84,6 +84,7 @@ class FleetClient:
                 max_connections=MAX_CONNECTIONS + 2, max_keepalive_connections=MAX_CONNECTIONS, keepalive_expiry=KEEP_S
             ),
             trust_env=False,
+            verify=self.url.lower().startswith("https:"),  # plain HTTP needs no certificates in memory
             follow_redirects=False,
         )
 

@@ -111,10 +111,7 @@ class Api:
 
     def order_by_external(self, external_id: str, __: Query, ___: Any) -> Any:
         """``GET /orderDetailsByExternalId/{id}``: the newest order with that external id."""
-        found = [order for order in self._orders() if str(order.spec.get("externalId") or "") == external_id]
-        if not found:
-            raise Refused(UNKNOWN, f"no order has the external id {external_id}", status=404)
-        return max(found, key=lambda order: order.number).view()
+        return self._newest(external_id).view()
 
     def orders(self, _: str, query: Query, body: Any) -> Any:
         """``GET /orders`` or ``POST /orders`` (the same names in a body): a page, newest first, or exactly ``ids``."""
@@ -133,12 +130,18 @@ class Api:
         if state:
             found = [order for order in found if (order.open if state == "open" else order.state == state)]
         if external:
-            found = [order for order in found if order.spec.get("externalId") == external]
+            found = [order for order in found if order.external_id == external]
         shown = [order.view() for order in found[(page - 1) * size : page * size]]
         return {"list": shown, "page": page, "size": size, "total": len(found)}
 
     def _orders(self) -> list[Order]:
         return [*self.fleet.open.values(), *self.fleet.ended.values()]
+
+    def _newest(self, external_id: str) -> Order:
+        found = [order for order in self._orders() if order.external_id == external_id]
+        if not found:
+            raise Refused(UNKNOWN, f"no order has the external id {external_id}", status=404)
+        return max(found, key=lambda order: order.number)
 
     def _order_of_block(self, block_id: str) -> tuple[Order, Action]:
         for order in self._orders():
@@ -221,10 +224,12 @@ class Api:
         self.fleet.add_fault(Fault(times, _integer(spec, "code", 52200), message, **victim))
 
     def sim_stop(self, _: str, __: Query, body: Any) -> None:
-        """``POST /sim/stop``: {order, code?, message?}: the fleet ends the order by itself."""
+        """``POST /sim/stop``: {order (id or external id), code?, message?}: the fleet ends the order by itself."""
         spec = _object(body)
+        name = _text(spec, "order")
+        order_id = name if name in self.fleet.open or name in self.fleet.ended else self._newest(name).id
         message = str(spec.get("message") or "stopped at the fleet")
-        self.fleet.terminate(_text(spec, "order"), disable=False, code=_integer(spec, "code", 60000), message=message)
+        self.fleet.terminate(order_id, disable=False, code=_integer(spec, "code", 60000), message=message)
 
     def sim_speed(self, _: str, __: Query, body: Any) -> None:
         """``POST /sim/speed``: {factor}."""

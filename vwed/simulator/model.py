@@ -133,6 +133,11 @@ class Order:
         return self.state not in FINAL_STATES
 
     @property
+    def external_id(self) -> str:
+        """The caller's own name for the order, empty when none was given."""
+        return str(self.spec.get("externalId") or "")
+
+    @property
     def current(self) -> Action | None:
         """The first action that is not done."""
         return next((action for action in self.actions if action.state not in DONE_ACTIONS), None)
@@ -146,7 +151,7 @@ class Order:
         """The order as ``/orderDetails`` shows it; ``brief`` is the part that ``/robotsStatus`` carries."""
         shown: dict[str, Any] = {
             "id": self.id,
-            "externalId": str(self.spec.get("externalId") or ""),
+            "externalId": self.external_id,
             "state": self.state,
             "complete": self.complete,
             "msg": "",
@@ -193,6 +198,6 @@ class Fault:
         return (
             self.times > 0
             and self.vehicle in ("", order.vehicle)
-            and self.order in ("", order.id)
+            and self.order in ("", order.id, order.external_id)
             and self.location in ("", action.location)
         )

@@ -76,6 +76,17 @@ def test_a_stop_at_the_fleet_carries_its_reason_and_leaves_the_robot_in_dispatch
     assert bench.get("/robotsStatus")[1]["report"][0]["dispatchable"] is True
 
 
+def test_faults_and_stops_find_an_order_by_its_external_id_too(bench: Bench) -> None:
+    bench.set_order("o1", externalId="run-7")
+    bench.pass_time(0.3)
+    bench.add_block("o1", "b1")
+    bench.post("/sim/fail", {"order": "run-7"})
+    assert bench.order("o1")["state"] == "FAILED"
+    assert bench.post("/sim/stop", {"order": "run-7"})[0] == 200
+    assert bench.order("o1")["state"] == "STOPPED"
+    assert bench.post("/sim/stop", {"order": "run-8"})[0] == 404
+
+
 def test_the_calls_list_holds_every_mutating_call_in_order_with_body_time_and_answer(bench: Bench) -> None:
     drive(bench)
     bench.get("/orderDetails/o1")
