@@ -45,9 +45,14 @@ messages: setup ## Collect new texts for translation into locale/
 	$(PYTHON) manage.py makemessages --locale zh_Hans --no-location --ignore .venv --ignore tests
 
 bench: setup ## Measure the engine, durable blocks, short tasks and latency (P1 to P4)
-	@for script in tests/benchmarks/*.py; do \
-	  case "$$script" in */__init__.py|*/soak.py) continue;; esac; \
-	  module="$$(echo "$${script%.py}" | tr / .)"; echo "== $$module"; $(PYTHON) -m "$$module"; done
+	@for script in tests/benchmarks/[a-z]*.py; do \
+	  module="$$(echo "$${script%.py}" | tr / .)"; \
+	  case "$$module" in \
+	    *.soak) continue ;; \
+	    *.durable) echo "== $$module"; for db in sqlite mysql; do $(PYTHON) -m "$$module" --db $$db; done ;; \
+	    *) echo "== $$module"; $(PYTHON) -m "$$module" ;; \
+	  esac; \
+	done
 
 soak: setup ## Run 1,000 tasks through a real cluster and print the memory of every process
 	@$(PYTHON) -m tests.benchmarks.soak

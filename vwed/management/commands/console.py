@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import httpx
 from django.conf import settings
+from django.db import connection
 
 from scheduler.errors import Refused
 from vwed import diagnosis, first_start
 from vwed.demo import warehouse
 from vwed.management.action import ActionCommand, Answer
 from vwed.supervisor.children import Program
-from vwed.supervisor.loop import Supervisor
+from vwed.supervisor.plan import Plan, become_supervisor
 
 _DEFAULT_FLEET_PORT = 8088
-#: Seconds after which it is said that the web process does not answer.
-_PATIENCE_S = 30.0
 
 
 class Command(ActionCommand):
@@ -47,11 +44,17 @@ class Command(ActionCommand):
             made = warehouse.prepare()
             if made.locations or made.definitions:
                 self._say(f"Demo warehouse: {made.locations} locations and {made.definitions} definitions made.")
-        programs = _programs(options)
-        self._say(f"Starting {', '.join(program.name for program in programs)} …")
-        ready = _WhenUp(options["host"], options["port"], administrator, self._say)
-        Supervisor(programs, self._say).run(ready)
-        return Answer(None, "Everything has stopped.")
+        host, port = options["host"], options["port"]
+        reached = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
+        connection.close()
+        become_supervisor(
+            Plan(
+                programs=tuple(_programs(options)),
+                host=reached,
+                port=port,
+                announcement=_announcement(f"http://{reached}:{port}", administrator),
+            )
+        )
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)
@@ -107,39 +110,15 @@ def _fleet_port() -> int:
     raise Refused("no_port", "No port is free for the fleet simulator.", "End what uses ports 8088 to 8187.")
 
 
-class _WhenUp:
-    """Asks the web process until it answers, then says once where to click and how to log in."""
-
-    def __init__(
-        self, host: str, port: int, administrator: first_start.Administrator, say: Callable[[str], None]
-    ) -> None:
-        shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
-        self._address = f"http://{shown}:{port}"
-        self._administrator = administrator
-        self._say = say
-        self._since = time.monotonic()
-        self._complained = False
-
-    def __call__(self) -> bool:
-        try:
-            up = httpx.get(f"{self._address}/healthz", timeout=1).status_code == httpx.codes.OK
-        except httpx.HTTPError:
-            up = False
-        if up:
-            self._say("\n".join(self._lines()))
-        elif not self._complained and time.monotonic() - self._since > _PATIENCE_S:
-            self._complained = True
-            self._say(f"The web process has not answered for {_PATIENCE_S:g} s; its messages are above.")
-        return up
-
-    def _lines(self) -> list[str]:
-        name, password = self._administrator.username, self._administrator.password
-        secret = (
-            f"{name}  with the password  {password}   (shown only this once)"
-            if password
-            else f"{name}  (its password was shown at the first start; manage.py changepassword {name} sets a new one)"
-        )
-        return ["", "VWED is running.", f"  Open    {self._address}/admin/", f"  Log in  {secret}", "  Stop    Ctrl-C"]
+def _announcement(address: str, administrator: first_start.Administrator) -> tuple[str, ...]:
+    """Where to click and how to log in."""
+    name, password = administrator.username, administrator.password
+    secret = (
+        f"{name}  with the password  {password}   (shown only this once)"
+        if password
+        else f"{name}  (its password was shown at the first start; manage.py changepassword {name} sets a new one)"
+    )
+    return ("", "VWED is running.", f"  Open    {address}/admin/", f"  Log in  {secret}", "  Stop    Ctrl-C")
 
 
 def _port(text: str) -> int:

@@ -1,0 +1,59 @@
+"""The supervisor as a program of its own, without Django. Started by ``manage.py console``, never by hand."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+
+from vwed.supervisor.loop import Supervisor
+from vwed.supervisor.plan import Plan, receive
+
+#: Seconds after which it is said that the web process does not answer.
+PATIENCE_S = 30.0
+
+
+def say(text: str) -> None:
+    """To the terminal, at once."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+class WhenUp:
+    """Asks the web process until it answers, then says once where to click and how to log in."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._since = time.monotonic()
+        self._complained = False
+
+    def __call__(self) -> bool:
+        """Whether it has answered."""
+        if self._answers():
+            say("\n".join(self._plan.announcement))
+            return True
+        if not self._complained and time.monotonic() - self._since > PATIENCE_S:
+            self._complained = True
+            say(f"The web process has not answered for {PATIENCE_S:g} s; its messages are above.")
+        return False
+
+    def _answers(self) -> bool:
+        # By hand: an HTTP library would load TLS, which is a third of this program's memory.
+        try:
+            with socket.create_connection((self._plan.host, self._plan.port), timeout=1) as connection:
+                connection.sendall(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")
+                return connection.recv(64).split(b" ")[1:2] == [b"200"]
+        except OSError:
+            return False
+
+
+def main(descriptor: int) -> None:
+    """Until Ctrl-C or SIGTERM."""
+    plan = receive(descriptor)
+    say(f"Starting {', '.join(program.name for program in plan.programs)} …")
+    Supervisor(plan.programs, say).run(WhenUp(plan))
+    say("Everything has stopped.")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
