@@ -21,7 +21,7 @@ from execution.expressions.collection_methods import (
 )
 from execution.expressions.conversions import INTEGER, kind_of
 from execution.expressions.methods import Method
-from execution.expressions.number_methods import BOOLEAN_METHODS, DECIMAL_METHODS, NUMBER_METHODS
+from execution.expressions.number_methods import BOOLEAN_METHODS, DECIMAL_METHODS, DOUBLE_METHODS, NUMBER_METHODS
 from execution.expressions.runtime import Run
 from execution.expressions.statics import StaticClass, class_constant
 from execution.expressions.text_methods import CHARACTER_METHODS, TEXT_METHODS, character_at
@@ -36,7 +36,7 @@ _METHODS: Final[Mapping[type, Mapping[str, Method]]] = {
     JavaArray: ARRAY_METHODS,
     int: NUMBER_METHODS,
     Long: NUMBER_METHODS,
-    float: NUMBER_METHODS,
+    float: DOUBLE_METHODS,
     Decimal: DECIMAL_METHODS,
     bool: BOOLEAN_METHODS,
 }

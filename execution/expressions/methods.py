@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from execution.errors import ExpressionError
-from execution.expressions.conversions import as_double, kind_of, number_of, to_integer, to_long, truth_of
+from execution.expressions.conversions import as_double, kind_of, number_of, to_long, truth_of
 from execution.expressions.runtime import Run
 from execution.values import INT_MAX, INT_MIN, LONG_MAX, LONG_MIN, Character, Long, type_name
 
@@ -67,31 +68,32 @@ def _convert(kind: str, value: Any, name: str, number: int, run: Run) -> Any:
 
 
 def _integer(value: Any, run: Run) -> int | None:
-    number = _number(value, run)
-    if number is None:
-        return None
-    if isinstance(number, float):
-        return to_integer(number)
-    return int(number) if INT_MIN <= number <= INT_MAX else None
+    number = _whole(value)
+    return int(number) if number is not None and INT_MIN <= number <= INT_MAX else None
 
 
 def _long(value: Any, run: Run) -> Long | None:
-    number = _number(value, run)
+    number = _whole(value)
     if number is None:
         return None
-    if isinstance(number, float):
-        return to_long(number)
-    return Long(number) if LONG_MIN <= number <= LONG_MAX else None
+    return to_long(number) if isinstance(number, float) else Long(min(max(number, LONG_MIN), LONG_MAX))
+
+
+def _whole(value: Any) -> Any:
+    """Read what can become a whole number; a fraction may be cut off a number but not off a text."""
+    if isinstance(value, str):
+        return int(value) if len(value) <= 40 and _WHOLE_TEXT.match(value) else None
+    return value if kind_of(value) is not None and value == value else None
 
 
 def _number(value: Any, run: Run) -> Any:
     if kind_of(value) is not None:
         return value
     if isinstance(value, str) and type(value) is not Character:
-        number = number_of(value)
-        if number is not None and "." not in value:
-            return int(value) if INT_MIN <= number <= INT_MAX else Long(value) if abs(number) < 2**62 else number
-        return number
+        if len(value) <= 40 and _WHOLE_TEXT.match(value):
+            number = int(value)
+            return number if INT_MIN <= number <= INT_MAX else float(value)
+        return number_of(value)
     return None
 
 
@@ -118,6 +120,7 @@ def _boolean(value: Any, run: Run) -> bool:
     return truth_of(value)
 
 
+_WHOLE_TEXT: Final = re.compile(r"[+-]?\d+\Z", re.ASCII)
 _CONVERT: Final[Mapping[str, Callable[[Any, Run], Any]]] = {
     "i": _integer,
     "l": _long,

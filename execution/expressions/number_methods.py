@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -13,8 +13,6 @@ from execution.errors import ExpressionError
 from execution.expressions.arithmetic import arithmetic, power
 from execution.expressions.comparison import same
 from execution.expressions.conversions import (
-    DECIMAL,
-    DOUBLE,
     INTEGER,
     LONG,
     as_double,
@@ -76,11 +74,14 @@ def _parse_double(run: Run, target: Any, text: str | None) -> float:
 
 
 def _double_of(run: Run, target: Any, value: Any) -> Any:
-    return _parse_double(run, target, value) if isinstance(value, str) else cast("Double", value, run)
+    return cast("Double", value, run) if kind_of(value) is not None else _parse_double(run, target, value)
 
 
-def _rounded(value: float) -> Long:
-    return to_long(math.floor(value + 0.5) if math.isfinite(value) else value)
+def _rounded(run: Run, target: Any, value: Any) -> int:
+    number = as_double(value)
+    result = to_long(math.floor(number + 0.5) if math.isfinite(number) else number)
+    # As measured, rounding a Long makes an Integer of it; one that would not fit is better left alone.
+    return int(result) if kind_of(value) == LONG and INT_MIN <= result <= INT_MAX else result
 
 
 def _in_base(value: int, base: int) -> str:
@@ -101,7 +102,9 @@ def _whole(kind: str, letter: str, parse: Callable[..., Any], bits: int, low: in
     wrap: Callable[[int], int] = wrap_int if bits == 32 else wrap_long
 
     def value_of(run: Run, target: Any, value: Any, base: int = 10) -> Any:
-        return parse(run, target, value, base) if isinstance(value, str) else cast(kind, value, run)
+        if value is None or isinstance(value, str):
+            return parse(run, target, value, base)
+        return cast(kind, value, run)
 
     return {
         f"parse{'Int' if bits == 32 else 'Long'}": Method(parse, "Ti", 1),
@@ -156,20 +159,41 @@ BOOLEAN_CLASS: Final[Mapping[str, Any]] = MappingProxyType(
 )
 
 
-def _widened(one: Any, other: Any) -> tuple[Any, Any]:
-    """Bring two numbers to the wider of their types."""
-    if DECIMAL in (kind_of(one), kind_of(other)) or DOUBLE in (kind_of(one), kind_of(other)):
-        return as_double(one), as_double(other)
-    return (one, other) if kind_of(one) == kind_of(other) else (Long(one), Long(other))
+def _common(one: Any, other: Any) -> tuple[Any, Any]:
+    """Bring two numbers to the type that is calculated in.
+
+    As measured, an Integer or a Long decides, and the fraction of a Double beside it is lost.
+    """
+    kinds = {kind_of(one), kind_of(other)}
+    if LONG in kinds:
+        return _as_long(one), _as_long(other)
+    if INTEGER in kinds:
+        return cast_whole(one), cast_whole(other)
+    return as_double(one), as_double(other)
+
+
+def _as_long(value: Any) -> Long:
+    return to_long(value) if isinstance(value, float) else wrap_long(int(value))
+
+
+def cast_whole(value: Any) -> int:
+    """Cut a number to an Integer.
+
+    Raises:
+        ExpressionError: it does not fit.
+    """
+    if value != value or not INT_MIN <= value <= INT_MAX:
+        raise ExpressionError("This number does not fit an Integer", hint="Make both numbers Double, for example 1.0.")
+    return int(value)
 
 
 def _larger(run: Run, target: Any, one: Any, other: Any) -> Any:
-    first, second = _widened(one, other)
+    first, second = _common(one, other)
     return math.nan if first != first or second != second else max(first, second)
 
 
 def _smaller(run: Run, target: Any, one: Any, other: Any) -> Any:
-    first, second = _widened(one, other)
+    first, second = _common(one, other)
     return math.nan if first != first or second != second else min(first, second)
 
 
@@ -195,8 +219,10 @@ def _log(function: Callable[[float], float]) -> Callable[[float], float]:
 
 
 def _cube_root(value: float) -> float:
-    root = math.cbrt(value)
-    return float(round(root)) if math.isfinite(root) and float(round(root)) ** 3 == value else root
+    if value == 0 or not math.isfinite(value):
+        return value
+    root = Context(prec=40).power(Decimal(abs(value)), Decimal(1) / 3)
+    return math.copysign(float(root), value)
 
 
 def _rounding(function: Callable[[float], int]) -> Callable[[float], float]:
@@ -207,7 +233,7 @@ def _exact(sign: str) -> Callable[..., Any]:
     compute = arithmetic(sign) if sign != "+" else None
 
     def call(run: Run, target: Any, one: Any, other: Any) -> Any:
-        first, second = _widened(one, other)
+        first, second = _common(one, other)
         if isinstance(first, float):
             raise ExpressionError("This needs whole numbers")
         exact = {"+": first + second, "-": first - second, "*": first * second}[sign]
@@ -221,7 +247,7 @@ def _exact(sign: str) -> Callable[..., Any]:
 
 def _floored(sign: str) -> Callable[..., Any]:
     def call(run: Run, target: Any, one: Any, other: Any) -> Any:
-        first, second = _widened(one, other)
+        first, second = _common(one, other)
         if isinstance(first, float) or second == 0:
             raise ExpressionError("This needs whole numbers and a divisor that is not 0")
         result = int(first) // int(second) if sign == "/" else int(first) % int(second)
@@ -255,7 +281,7 @@ MATH: Final[Mapping[str, Any]] = MappingProxyType(
         "abs": Method(_absolute, "n"),
         "max": Method(_larger, "nn"),
         "min": Method(_smaller, "nn"),
-        "round": Method(lambda run, target, value: _rounded(value), "d"),
+        "round": Method(_rounded, "n"),
         "pow": Method(lambda run, target, base, exponent: power(base, exponent), "dd"),
         "hypot": Method(_real(math.hypot), "dd"),
         "atan2": Method(_real(math.atan2), "dd"),
@@ -282,6 +308,14 @@ def _decimal_with(sign: str) -> Method:
     return Method(call, "n")
 
 
+def _compare_to(run: Run, value: Any, other: Any) -> int:
+    if type_name(value) != type_name(other):
+        raise ExpressionError(
+            f"compareTo compares {type_name(value)} with its like, not with {type_name(other)}", hint="Use < or >."
+        )
+    return _compare(value, other)
+
+
 def _set_scale(run: Run, value: Decimal, places: int, mode: Any = None) -> Decimal:
     if not 0 <= places <= 100 or mode is not None:
         raise ExpressionError("setScale takes 0 to 100 places and rounds half up")
@@ -296,9 +330,14 @@ NUMBER_METHODS: Final[Mapping[str, Method]] = MappingProxyType(
         "floatValue": Method(lambda run, value: as_double(value)),
         "toString": Method(lambda run, value: run.text_of(value)),
         "equals": Method(lambda run, value, other: same(value, other, run), "o"),
-        "compareTo": Method(lambda run, value, other: _compare(value, other), "n"),
+        "compareTo": Method(_compare_to, "o"),
+    }
+)
+DOUBLE_METHODS: Final[Mapping[str, Method]] = MappingProxyType(
+    {
+        **NUMBER_METHODS,
         "isNaN": Method(lambda run, value: value != value),
-        "isInfinite": Method(lambda run, value: isinstance(value, float) and math.isinf(value)),
+        "isInfinite": Method(lambda run, value: math.isinf(value)),
     }
 )
 DECIMAL_METHODS: Final[Mapping[str, Method]] = MappingProxyType(
@@ -324,6 +363,6 @@ BOOLEAN_METHODS: Final[Mapping[str, Method]] = MappingProxyType(
         "booleanValue": Method(lambda run, value: value),
         "toString": Method(lambda run, value: run.text_of(value)),
         "equals": Method(lambda run, value, other: value is other, "o"),
-        "compareTo": Method(lambda run, value, other: _compare(value, other), "b"),
+        "compareTo": Method(_compare_to, "o"),
     }
 )

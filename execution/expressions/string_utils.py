@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from execution.errors import ExpressionError
 from execution.expressions.java_text import merged, units
 from execution.expressions.methods import Method
 from execution.expressions.runtime import Run
@@ -95,6 +96,12 @@ def _mid(run: Run, text: str, start: int, length: int) -> str:
     return merged(row[max(start, 0) :][: max(length, 0)]) if start <= len(row) else ""
 
 
+def _truncate(run: Run, text: str, count: int) -> str:
+    if count < 0:
+        raise ExpressionError(f"A text cannot be cut to {count} characters")
+    return merged(units(text)[:count])
+
+
 def _before(run: Run, text: str, at: str | None) -> str:
     return text if at is None else text.partition(at)[0] if at else ""
 
@@ -113,8 +120,8 @@ def _after_last(run: Run, text: str, at: str | None) -> str:
     return tail if found else ""
 
 
-def _between(run: Run, text: str, opened: str | None, closed: str | None = None) -> str | None:
-    closed = opened if closed is None else closed
+def _between(run: Run, text: str, opened: str | None, *ends: str | None) -> str | None:
+    closed = ends[0] if ends else opened
     if opened is None or closed is None:
         return None
     start = text.find(opened)
@@ -220,7 +227,7 @@ SEARCHING: Final[Mapping[str, Method]] = MappingProxyType(
         "left": Method(null_safe(lambda run, text, count: merged(units(text)[: max(count, 0)])), "Ti"),
         "right": Method(null_safe(lambda run, text, count: merged(units(text)[-count:]) if count > 0 else ""), "Ti"),
         "mid": Method(null_safe(_mid), "Tii"),
-        "truncate": Method(null_safe(lambda run, text, count: merged(units(text)[: max(count, 0)])), "Ti"),
+        "truncate": Method(null_safe(_truncate), "Ti"),
         "substringBefore": Method(null_safe(_before), "TT"),
         "substringAfter": Method(null_safe(_after), "TT"),
         "substringBeforeLast": Method(null_safe(_before_last), "TT"),

@@ -60,7 +60,8 @@ def _split(run: Run, text: str, at: str | None = None, limit: int = 0, keep: boo
 
 def _split_whole(run: Run, text: str, at: str | None) -> JavaArray:
     run.fits(len(text))
-    return JavaArray(part for part in (text.split(at) if at else text.split()) if part)
+    parts = [part for part in (text.split(at) if at else text.split()) if part]
+    return JavaArray([*parts, ""] if at and text.endswith(at) else parts)
 
 
 def _replace(run: Run, text: str, old: str | None, new: str | None, most: int = -1) -> str:

@@ -124,7 +124,7 @@ TEXT_METHODS: Final[Mapping[str, Method]] = MappingProxyType(
         "equals": Method(lambda run, text, other: type(other) is str and text == other, "o"),
         "contentEquals": Method(lambda run, text, other: text == other, "s"),
         "equalsIgnoreCase": Method(lambda run, text, other: other is not None and text.lower() == other.lower(), "T"),
-        "compareTo": Method(lambda run, text, other: compare(text, other), "t"),
+        "compareTo": Method(lambda run, text, other: compare(text, other), "s"),
         "compareToIgnoreCase": Method(lambda run, text, other: compare(text.lower(), other.lower()), "t"),
         "concat": Method(_concat, "t"),
         "replace": Method(replace_all, "ss"),

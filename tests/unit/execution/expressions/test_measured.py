@@ -69,7 +69,7 @@ DIFFERENCES = [
     ("empty == ''", "Boolean", "true", "equality with empty holds from both sides"),
     ("true || false ? 1 : 2", "Integer", "1", "the modes of the interpreter disagree; this is the compiled one"),
     ("'a' + {1, 2}", "String", "a[1, 2]", "the interpreter writes an address in memory"),
-    ("Math.max(1, 2.5)", "Double", "2.5", "the interpreter picks the overload for Integers"),
+    ("Math.round(blocks.b10.timestamp)", "Long", "1700000000000", "the interpreter cuts it to 2147483647"),
     ("[1] instanceof List", "Boolean", "true", "the interpreter wants the package"),
     ("taskInputs.?nope.x", "null", "null", "same, listed for the chain after .?"),
 ]
