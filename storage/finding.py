@@ -164,7 +164,10 @@ def _find_or_wait(wanted: Wanted, policy: RetryPolicy, now: datetime, values: St
 
 def _try_now(wanted: Wanted, policy: RetryPolicy, pending: StorageRequest | None) -> Found | None:
     if requests.is_behind(wanted, policy, pending):
-        return None
+        if wanted.criteria.locked is False:
+            return None
+        # What the run holds already takes nothing from the queue.
+        wanted = replace(wanted, kind=RequestKind.FIND, criteria=replace(wanted.criteria, locked=True))
     if pending is None:
         return _take_one(wanted)
     try:

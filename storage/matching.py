@@ -180,7 +180,8 @@ class _Batch:
         served: list[StorageRequest] = []
         for row in rows:
             self._after = (row.rank, row.pk)
-            if fits(location, row) and self._is_turn(row) and _serve(location, row):
+            # Whom a locked location fits holds it already; that takes nothing from his queue.
+            if fits(location, row) and (location.locked_by or self._is_turn(row)) and _serve(location, row):
                 served.append(row)
                 self.grants.append(Grant(row.holder, row.key, location.site_id))
         self.more = len(rows) == _BATCH

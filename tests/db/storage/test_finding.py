@@ -329,3 +329,12 @@ def test_a_change_command_leaves_a_waiting_search_alone_until_it_is_matched() ->
     assert state.match_now
     matching.match([state.site_id], bell)
     assert bell.holders == ["R1"]
+
+
+def test_what_a_run_holds_already_is_locked_again_past_the_fair_queue() -> None:
+    build("B-01")
+    lock("R1", "B-01")
+    assert isinstance(lock("R2", "B-01", fair=True), Waiting)
+
+    assert lock("R1", "B-01", fair=True) == Found("B-01", already_held=True)
+    assert isinstance(lock("R3", "B-01", fair=True), Waiting)
