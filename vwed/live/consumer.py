@@ -82,11 +82,9 @@ class LiveConsumer(AsyncWebsocketConsumer):
         except frames.BadMessage:
             await self.close(TOO_MUCH)
             return
-        rights = (await database_sync_to_async(read_rights)([self.login])).get(self.login)
-        if rights is None:
-            await self.close(SIGNED_OUT)
+        self.set_rights((await database_sync_to_async(read_rights)([self.login])).get(self.login))
+        if self._closing is not None:
             return
-        self.rights = rights
         if operation == "sub":
             self._subscribe(topics)
         self._hidden = {"hide": True, "show": False}.get(operation, self._hidden)
