@@ -166,7 +166,7 @@ class FleetClient:
         return Answered(document)
 
     def _nobody(self, why: str) -> str:
-        return f"The fleet at {self.url} does not answer ({why})."
+        return f"The fleet at {self.url} does not answer ({why}). Check that it runs, and FLEET_URL."
 
 
 def _settled(operation: str, refusal: RefusedCall) -> Reply:

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 
 import pytest
 
+from scheduler.cancel import cancel
 from scheduler.models import Effect, FleetOrder, LogLine, ProcessRow, TaskRecord
-from scheduler.states import EffectStatus
+from scheduler.states import ENDED, EffectStatus
 from tests.acceptance.conftest import Plant
+from tests.support.simulator import SimulatorProcess
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.db, pytest.mark.slow]
@@ -67,6 +69,46 @@ def test_killing_the_io_process_again_and_again_orders_nothing_twice(own_plant: 
         os.kill(io.pid, signal.SIGKILL)
     check_each_once(own_plant, records)
     assert len(killed) == 3
+
+
+def test_cancelling_at_any_moment_leaves_no_order_open_and_every_robot_in_service(own_plant: Plant) -> None:
+    own_plant.prepare(ROBOTS, speed=30.0)
+    records = [own_plant.start("03", {"keyRoute": "S1"}) for _ in range(24)]
+    for number, record in enumerate(records):
+        moment = 3 * number  # from before the first call to long after it
+        wait_until(
+            lambda moment=moment: len(own_plant.fleet.calls()) >= moment or not active(records), 20, "the next moment"
+        )
+        cancel([record.record_id], actor="tester", reason="any moment", origin="command")
+    wait_until(lambda: not active(records), 20, "all runs to end")
+    unsent = Effect.objects.filter(status__in=(EffectStatus.PENDING, EffectStatus.SENT))
+    wait_until(lambda: not unsent.exists(), 20, lambda: f"the last call to be answered: {list(unsent.values())}")
+    wait_until(lambda: not FleetOrder.objects.filter(closed=False).exists(), 20, "every order to be over")
+    assert own_plant.fleet.get("/orders", state="open")["total"] == 0
+    report = own_plant.fleet.get("/robotsStatus")["report"]
+    assert all(robot["dispatchable"] and not robot["procBusiness"] for robot in report)
+    known = {order["id"] for order in own_plant.fleet.get("/orders", size=1000)["list"]}
+    assert known == set(FleetOrder.objects.values_list("order_id", flat=True)), "an order that no row knows"
+
+
+def active(records: Sequence[TaskRecord]) -> bool:
+    return TaskRecord.objects.filter(pk__in=[record.pk for record in records]).exclude(status__in=ENDED).exists()
+
+
+def test_without_a_fleet_a_run_waits_and_says_so_with_a_remedy_until_the_fleet_is_there(own_plant: Plant) -> None:
+    own_plant.fleet.kill()
+    record = own_plant.start("01", {"keyRoute": "PP51"})
+    document = own_plant.until(
+        record,
+        lambda document: any("does not answer" in wait["for"] for wait in document["waits"]),
+        "the wait to name the silent fleet",
+    )
+    (wait,) = document["waits"]
+    assert (document["code"], wait["code"], wait["block"]) == (1000, "effect", "b1")
+    assert own_plant.fleet.url in wait["for"]
+    assert "Check that it runs, and FLEET_URL" in wait["for"]
+    with SimulatorProcess(robots=1, speed=100, port=own_plant.fleet.port):
+        assert own_plant.ended(record)["code"] == 1003
 
 
 def test_killing_the_whole_cluster_in_the_middle_orders_nothing_twice(own_plant: Plant) -> None:

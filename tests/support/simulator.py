@@ -18,6 +18,7 @@ class SimulatorProcess:
     """``with SimulatorProcess(robots=2, speed=50) as fleet``: ``fleet.url``, ``fleet.post`` and ``fleet.get``."""
 
     def __init__(self, *, robots: int = 1, speed: float = 50.0, port: int = 0) -> None:
+        self.port = port
         self._arguments = ["--robots", str(robots), "--speed", str(speed), "--port", str(port)]
         self.url = ""
 
@@ -37,6 +38,7 @@ class SimulatorProcess:
             rest = self.process.communicate(timeout=10)[0]
             raise AssertionError(f"the simulator did not start: {first}{rest}")
         self.url = found[0]
+        self.port = int(self.url.rsplit(":", 1)[1])
         self.client = httpx.Client(
             base_url=self.url, timeout=10, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
         )
