@@ -93,6 +93,12 @@ def _redis(_pid: int, url: str) -> _Redis:
     return _Redis(url)
 
 
+def hang_up() -> None:
+    """Close this process's connection to Redis, if it has one. The next ring makes a new one."""
+    _redis(os.getpid(), str(getattr(settings, "REDIS_URL", ""))).close()
+    _redis.cache_clear()
+
+
 def identity() -> str:
     """A short name of this installation: the same for all its processes, different for another database."""
     connection = transaction.get_connection()
@@ -134,8 +140,14 @@ class _Redis:
             for topic in topics:
                 self._client.publish(_channel(topic), socket.gethostname())
         except (redis.RedisError, OSError):
-            self._client = None
+            self.close()
             self._again = time.monotonic() + REDIS_PAUSE_S
+
+    def close(self) -> None:
+        """Drop the connection."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
 
 
 def _channel(topic: str) -> str:
@@ -222,8 +234,9 @@ class _Remote:
         import redis
 
         try:
+            # Protocol 2: in 3 a subscription's messages are no answers, and reading would wait for one.
             pool = redis.ConnectionPool.from_url(
-                self._url, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S
+                self._url, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S, protocol=2
             )
             self._connection = pool.get_connection()
             self._connection.send_command("SUBSCRIBE", _channel(self._topic))
