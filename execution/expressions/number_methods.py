@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from execution.errors import ExpressionError
-from execution.expressions.arithmetic import arithmetic, power
+from execution.expressions.arithmetic import add, arithmetic, power
 from execution.expressions.comparison import same
 from execution.expressions.conversions import (
     INTEGER,
@@ -301,8 +301,6 @@ def _decimal_with(sign: str) -> Method:
     compute = arithmetic(sign)
 
     def call(run: Run, value: Decimal, other: Any) -> Any:
-        from execution.expressions.arithmetic import add
-
         return add(value, Decimal(other), run) if sign == "+" else compute(value, Decimal(other), run)
 
     return Method(call, "n")
