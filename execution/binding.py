@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -76,6 +77,9 @@ class Binder:
         value, getter = self._value(given, where)
         if getter is not None:
             source.getter = getter
+            if isinstance(getter, _Fixed) and getter.value is not None:
+                with suppress(ValueError):  # an expression of the wrong type fails its block when it runs
+                    source.value, source.getter = spec.convert(getter.value), None
             return source
         if value is None or value == "":
             if spec.required:
@@ -131,7 +135,7 @@ class Binder:
         try:
             expression = compile(text)
             if expression.constant:
-                return expression.evaluate({}), None
+                return None, _Fixed(expression.evaluate({}))
         except ExpressionError as error:
             place = f" (at character {error.position + 1})" if error.position is not None else ""
             self._problems.add(where, "expression.invalid", f"{error.message.rstrip('.')}{place}.", error.hint)
@@ -169,6 +173,16 @@ class Binder:
             value, getter = self._expression(cell[1:].strip() or None, where)
             return getter or _constant(value)
         return _constant(cell)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    """The getter of an expression that reads nothing."""
+
+    value: Any
+
+    def __call__(self, scope: Scope) -> Any:
+        return self.value
 
 
 def _constant(value: Any) -> Getter:

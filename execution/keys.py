@@ -8,6 +8,7 @@ import re
 from execution.limits import RunInfo
 
 MAX_KEY = 120
+MAX_ITERATION = 100
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
 
 
@@ -23,6 +24,12 @@ def execution_key(info: RunInfo, block: str, iteration: str) -> str:
 def effect_key(base: str, round_number: int | None, number: int) -> str:
     """The key of the ``number``-th answer that a block execution asks for."""
     return f"{base}:{number}" if round_number is None else f"{base}:{round_number}.{number}"
+
+
+def inner_iteration(outer: str, number: int) -> str:
+    """The iteration of the blocks inside a round: the rounds of all loops around, bounded however deep they nest."""
+    text = f"{outer}.{number}" if outer else str(number)
+    return text if len(text) <= MAX_ITERATION else f"{_digest(text)[:16]}.{number}"
 
 
 def _safe(text: str) -> str:

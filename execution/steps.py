@@ -17,7 +17,7 @@ from execution.checkpoints import NOT_YET, Checkpoints
 from execution.context import TaskContext
 from execution.errors import BlockError
 from execution.frames import ENDED, WAITING, Branch, Frame, Here
-from execution.keys import execution_key
+from execution.keys import execution_key, inner_iteration
 from execution.leaving import failure_of, has_loop, refused, will_be_caught
 from execution.limits import Limits, RunInfo
 from execution.local import LocalActs
@@ -277,12 +277,12 @@ class Steps(Checkpoints):
         self.count += 1
         frame.memo.clear()
         number = frame.round = effect.number
-        frame.inner = f"{frame.iteration}.{number}" if frame.iteration else str(number)
+        frame.inner = inner_iteration(frame.iteration, number)
         if effect.quiet != frame.quiet:
             frame.quiet = effect.quiet
             self._acts.quiet(effect.quiet)
         if effect.outputs is not None:
-            frame.outputs = effect.outputs
+            frame.outputs, frame.written = effect.outputs, 0
             self._context.keep_outputs(frame.block.name, effect.outputs, frame.block.keeps)
         frame.branch, frame.children, frame.pos = effect.branch, frame.block.branches.get(effect.branch, ()), 0
         return NOT_YET

@@ -42,7 +42,8 @@ class MemoryPort:
         self.state_text = ""
         self.vehicles = ""
         self.priority: int | None = None
-        self.code_history: dict[int, list[int]] = {}
+        self.rows_written: list[BlockRow] = []
+        self.effects_written: list[str] = []
 
     # --- RunPort ---
 
@@ -96,10 +97,11 @@ class MemoryPort:
         self.state = snapshot.state
         for row in snapshot.blocks:
             self.blocks[row.seq] = row
-            self.code_history.setdefault(row.seq, []).append(row.code)
+            self.rows_written.append(row)
         self.logs.extend(snapshot.logs)
         for effect in snapshot.effects:
             self.effects.setdefault(effect.key, effect)
+            self.effects_written.append(effect.key)
         if snapshot.variables is not None:
             self.variables = json.loads(snapshot.variables)
         self.state_text = self.state_text if snapshot.state_text is None else snapshot.state_text

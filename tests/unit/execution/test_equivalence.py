@@ -15,7 +15,7 @@ from execution.plan import Plan
 from execution.testing import Result, run_plan
 from execution.values import dump_tagged
 from tests.unit.execution.generated import INPUTS, Scenario, scenarios
-from tests.unit.execution.trees import plan
+from tests.unit.execution.trees import block, plan, set_
 
 ONE_BLOCK = Limits(slice_steps=1, slice_ms=10**9, max_parallel_blocks=2)
 WHOLE = Limits(slice_ms=10**9, max_parallel_blocks=2)
@@ -68,6 +68,8 @@ def _check(scenario: Scenario, crashes: dict[int, str], repeats: set[int]) -> No
     expected = _ended(whole)
     for other in (cut, crashed):
         assert _ended(other) == expected
+    for result in (whole, cut):
+        assert len(result.port.effects_written) == len(result.port.effects), "an effect was written twice"
     for result in (whole, cut, crashed):
         done = result.port.sites.done
         assert len(done) == len(set(done)), "a storage effect took place twice"
@@ -75,13 +77,26 @@ def _check(scenario: Scenario, crashes: dict[int, str], repeats: set[int]) -> No
         assert all(times == 1 + repeated[key] for key, times in result.port.fleet.sent.items())
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(
     scenario=scenarios(),
-    crashes=st.dictionaries(st.integers(1, 40), st.sampled_from(["before", "after"]), max_size=6),
+    crashes=st.dictionaries(st.integers(1, 20), st.sampled_from(["before", "after"]), min_size=1, max_size=8),
     repeats=st.sets(st.integers(0, 12), max_size=4),
 )
 def test_slices_and_crashes_change_nothing_of_what_a_run_does(
     scenario: Scenario, crashes: dict[int, str], repeats: set[int]
 ) -> None:
     _check(scenario, crashes, repeats)
+
+
+@settings(max_examples=40, deadline=None)
+@given(lengths=st.lists(st.integers(1, 5), min_size=2, max_size=5), window=st.integers(1, 3))
+def test_branches_take_turns_in_the_same_order_however_the_run_is_cut(lengths: list[int], window: int) -> None:
+    branches = [
+        block(f"s{number}", "SerialFlowBp", *(set_(f"b{number}x{step}", "last", str(number)) for step in range(length)))
+        for number, length in enumerate(lengths)
+    ]
+    compiled = plan(block("p", "ParallelFlowBp", *branches))
+    limits = [Limits(slice_steps=steps, max_parallel_blocks=window) for steps in (1, 2, 3, 1000)]
+    steps = [run_plan(compiled, limits=limit).steps for limit in limits]
+    assert steps.count(steps[0]) == len(steps)
