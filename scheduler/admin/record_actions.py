@@ -2,82 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from scheduler.cancel import cancel as cancel_runs
+from scheduler import cancel, pausing
 from scheduler.errors import Refused
 from scheduler.models import FleetOrder, TaskRecord
-from scheduler.states import ACTIVE
+from scheduler.states import ACTIVE, Status
 from storage.models import Location
-from vwed.console.confirm import Question, ask
+from vwed.console.confirm import Answer, Question, ask
 from vwed.console.permit import require
 
 #: Runs of one action from a page of the list.
 SELECTION_LIMIT = 50
 
+Rows = Sequence[TaskRecord]
 
-def cancel(request: HttpRequest) -> HttpResponse:
-    """Cancel the runs named by ``id`` (primary keys, repeated)."""
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How many runs were done (or asked to), and how many not."""
+
+    done: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Which runs it fits, what it asks, what it does, what it says afterwards."""
+
+    fits: frozenset[Status]
+    question: Callable[[Rows], Question]
+    run: Callable[[list[str], str, Answer], Outcome]
+    said: Callable[[int], str]
+
+
+def act(request: HttpRequest, verb: str) -> HttpResponse:
+    """Do ``verb`` (cancel, pause, resume) to the runs named by ``id`` (primary keys, repeated)."""
+    action = ACTIONS.get(verb)
+    if action is None:
+        raise Http404
     keys = [value for value in request.POST.getlist("id") or request.GET.getlist("id") if value.isdigit()]
-    rows = list(
-        TaskRecord.objects.filter(pk__in=keys[:SELECTION_LIMIT]).only("record_id", "label", "status").order_by("-pk")
-    )
-    require(
-        request,
-        "scheduler.operate_taskrecord",
-        action="cancel",
-        object_type="record",
-        object_id=",".join(row.record_id for row in rows)[:190],
-    )
+    found = TaskRecord.objects.filter(pk__in=keys[:SELECTION_LIMIT]).only("record_id", "label", "status")
+    rows = list(found.order_by("-pk"))
+    ids = ",".join(row.record_id for row in rows)
+    require(request, "scheduler.operate_taskrecord", action=verb, object_type="record", object_id=ids[:190])
     back = _back(rows)
-    active = [row for row in rows if row.status in ACTIVE]
-    if not active:
-        text = _("Select at least one run.") if not rows else _("These runs have ended already; nothing was changed.")
+    fitting = [row for row in rows if row.status in action.fits]
+    if not fitting:
+        text = (
+            _("Select at least one run.") if not rows else _("Nothing was changed: no selected run is in such a state.")
+        )
         messages.warning(request, text)
         return HttpResponseRedirect(back)
-    answer = ask(request, _question(active, back))
+    question = action.question(fitting)
+    question.back, question.fields = back, {"id": [str(row.pk) for row in rows]}
+    question.objects = [f"{row.record_id} · {row.label}" for row in fitting]
+    answer = ask(request, question)
     if isinstance(answer, HttpResponse):
         return answer
-    return _cancel(request, active, answer.reason, release=answer.option, back=back)
-
-
-def _cancel(request: HttpRequest, rows: Sequence[TaskRecord], reason: str, *, release: bool, back: str) -> HttpResponse:
-    try:
-        result = cancel_runs(
-            [row.record_id for row in rows],
-            actor=request.user.get_username(),
-            reason=reason,
-            origin="page",
-            release_sites=release,
-        )
-    except Refused as refusal:
-        messages.error(request, f"{refusal.message} {refusal.remedy}")
-        return HttpResponseRedirect(back)
-    done = len(result.cancelled) + len(result.requested)
-    if done:
-        messages.success(
-            request,
-            ngettext("%(n)s run is being cancelled.", "%(n)s runs are being cancelled.", done) % {"n": done},
-        )
-    if result.ended:
-        over = len(result.ended)
-        messages.info(
-            request,
-            ngettext("%(n)s had ended already.", "%(n)s had ended already.", over) % {"n": over},
-        )
+    _do(request, action, [row.record_id for row in rows], answer)
     return HttpResponseRedirect(back)
 
 
-def _question(rows: Sequence[TaskRecord], back: str) -> Question:
+def _do(request: HttpRequest, action: Action, record_ids: list[str], answer: Answer) -> None:
+    try:
+        outcome = action.run(record_ids, request.user.get_username(), answer)
+    except Refused as refusal:
+        messages.error(request, f"{refusal.message} {refusal.remedy}")
+        return
+    if outcome.done:
+        messages.success(request, action.said(outcome.done))
+    if outcome.left:
+        text = ngettext("%(n)s run was left as it is.", "%(n)s runs were left as they are.", outcome.left)
+        messages.info(request, text % {"n": outcome.left})
+
+
+def _back(rows: Rows) -> str:
+    if len(rows) == 1:
+        return reverse("admin:scheduler_taskrecord_change", args=(rows[0].pk,))
+    return reverse("admin:scheduler_taskrecord_changelist")
+
+
+def _command(name: str, rows: Rows) -> str:
     ids = [row.record_id for row in rows]
+    return f"manage.py {name} {' '.join(ids[:3])}{' …' if len(ids) > 3 else ''}"
+
+
+# --- Cancel ----------------------------------------------------------------------------------------------------------
+
+
+def _ask_cancel(rows: Rows) -> Question:
     orders = FleetOrder.objects.filter(record__in=rows, closed=False).count()
-    locks = Location.objects.filter(locked_by__in=ids).count()
+    locks = Location.objects.filter(locked_by__in=[row.record_id for row in rows]).count()
     consequence = [
         _("Running blocks stop within 2 s; waiting and queued runs end at once."),
         ngettext(
@@ -88,24 +111,68 @@ def _question(rows: Sequence[TaskRecord], back: str) -> Question:
         % {"n": orders},
     ]
     if locks:
-        consequence.append(
-            ngettext("%(n)s location stays locked.", "%(n)s locations stay locked.", locks) % {"n": locks}
-        )
+        text = ngettext("%(n)s location stays locked.", "%(n)s locations stay locked.", locks)
+        consequence.append(text % {"n": locks})
+    title = ngettext("Cancel %(n)s run", "Cancel %(n)s runs", len(rows)) % {"n": len(rows)}
     return Question(
-        title=ngettext("Cancel %(n)s run", "Cancel %(n)s runs", len(rows)) % {"n": len(rows)},
+        title=title,
         consequence=consequence,
-        verb=ngettext("Cancel %(n)s run", "Cancel %(n)s runs", len(rows)) % {"n": len(rows)},
-        objects=[f"{row.record_id} · {row.label}" for row in rows],
+        verb=title,
         danger=True,
         reason_required=True,
         option=("release", _("Release these locations too")) if locks else None,
-        command=f"manage.py cancel_task {' '.join(ids[:3])}{' …' if len(ids) > 3 else ''}",
-        back=back,
-        fields={"id": [str(row.pk) for row in rows]},
+        command=_command("cancel_task", rows),
     )
 
 
-def _back(rows: Sequence[TaskRecord]) -> str:
-    if len(rows) == 1:
-        return reverse("admin:scheduler_taskrecord_change", args=(rows[0].pk,))
-    return reverse("admin:scheduler_taskrecord_changelist")
+def _cancel(record_ids: list[str], actor: str, answer: Answer) -> Outcome:
+    result = cancel.cancel(record_ids, actor=actor, reason=answer.reason, origin="page", release_sites=answer.option)
+    return Outcome(len(result.cancelled) + len(result.requested), len(result.ended))
+
+
+def _said_cancel(n: int) -> str:
+    return ngettext("%(n)s run is being cancelled.", "%(n)s runs are being cancelled.", n) % {"n": n}
+
+
+# --- Pause and resume ------------------------------------------------------------------------------------------------
+
+
+def _ask_pause(rows: Rows) -> Question:
+    title = ngettext("Pause %(n)s run", "Pause %(n)s runs", len(rows)) % {"n": len(rows)}
+    text = _("Each stops before its next block; a robot finishes its present action. Kept across restarts.")
+    return Question(title=title, consequence=[text], verb=title)
+
+
+def _pause(record_ids: list[str], actor: str, answer: Answer) -> Outcome:
+    result = pausing.pause(record_ids, actor=actor, reason=answer.reason, origin="page")
+    return Outcome(len(result.done) + len(result.requested), len(result.refused))
+
+
+def _said_pause(n: int) -> str:
+    return ngettext("%(n)s run is being paused.", "%(n)s runs are being paused.", n) % {"n": n}
+
+
+def _ask_resume(rows: Rows) -> Question:
+    title = ngettext("Resume %(n)s run", "Resume %(n)s runs", len(rows)) % {"n": len(rows)}
+    return Question(title=title, consequence=[_("Each goes on where it stopped, when a worker is free.")], verb=title)
+
+
+def _resume(record_ids: list[str], actor: str, answer: Answer) -> Outcome:
+    result = pausing.resume(record_ids, actor=actor, reason=answer.reason, origin="page")
+    return Outcome(len(result.done) + len(result.requested), len(result.refused))
+
+
+def _said_resume(n: int) -> str:
+    return ngettext("%(n)s run goes on.", "%(n)s runs go on.", n) % {"n": n}
+
+
+ACTIONS: Mapping[str, Action] = {
+    "cancel": Action(ACTIVE, _ask_cancel, _cancel, _said_cancel),
+    "pause": Action(ACTIVE - {Status.PAUSED, Status.INTERRUPTED}, _ask_pause, _pause, _said_pause),
+    "resume": Action(frozenset({Status.PAUSED}), _ask_resume, _resume, _said_resume),
+}
+
+
+def offered(status: Status) -> list[str]:
+    """The verbs that fit a run in this state."""
+    return [verb for verb, action in ACTIONS.items() if status in action.fits]

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from execution.values import load_tagged, to_plain
 from scheduler import clock, explain
+from scheduler.admin.record_actions import offered
 from scheduler.admin.waits import cards
 from scheduler.models import BlockRecord, LogLine, ProcessRow, TaskRecord
 from scheduler.sentences import log_sentence
@@ -67,7 +68,7 @@ def record_context(request: HttpRequest, record: TaskRecord) -> dict[str, Any]:
         "took_s": ((record.ended_at or now) - record.created_at).total_seconds(),
         "newer": record.definition.current_id != record.version_id,
         "active": status in ACTIVE,
-        "may_cancel": request.user.has_perm("scheduler.operate_taskrecord"),
+        "actions": offered(status) if request.user.has_perm("scheduler.operate_taskrecord") else (),
         "may_run": request.user.has_perm("scheduler.run_taskdefinition"),
         "tabs": [(name, title, name == tab) for name, title in _TABS],
         "tab": tab,

@@ -50,7 +50,10 @@ class TaskRecordAdmin(ConsoleAdmin):
     def get_urls(self) -> list[URLPattern]:
         """The actions beside Django's own addresses."""
         view = self.admin_site.admin_view
-        return [path("cancel/", view(record_actions.cancel), name="scheduler_taskrecord_cancel"), *super().get_urls()]
+        return [
+            path("do/<slug:verb>/", view(record_actions.act), name="scheduler_taskrecord_action"),
+            *super().get_urls(),
+        ]
 
     def listing(self, request: HttpRequest) -> Listing:
         """Newest first; periodic runs hidden unless asked for."""

@@ -53,11 +53,12 @@ def _actions(record: TaskRecord, definition: TaskDefinition, site: Location) -> 
     operators = ("Operator", "Engineer", "Administrator")
     return {
         "cancel": (
-            "/admin/scheduler/taskrecord/cancel/",
+            "/admin/scheduler/taskrecord/do/cancel/",
             {"id": record.pk, "reason": "in the way"},
             "cancel",
             operators,
         ),
+        "pause": ("/admin/scheduler/taskrecord/do/pause/", {"id": record.pk, "reason": ""}, "pause", operators),
         "run": (f"/admin/scheduler/taskdefinition/{definition.pk}/run/", run, "run_task", operators),
         "fill": (f"{location}/fill/", {"reason": ""}, "fill_location", operators),
         "disable": (f"{location}/disable/", {"reason": "rack damaged"}, "disable_location", operators),
@@ -71,7 +72,7 @@ def _actions(record: TaskRecord, definition: TaskDefinition, site: Location) -> 
 
 
 @pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize("name", ["cancel", "run", "fill", "disable", "import"])
+@pytest.mark.parametrize("name", ["cancel", "pause", "run", "fill", "disable", "import"])
 def test_a_posted_action_is_done_or_refused_and_audited_either_way(
     name: str,
     role: str,
@@ -113,7 +114,7 @@ def test_an_operator_may_not_release_the_lock_of_a_live_run(
     assert site.locked_by == ""
 
 
-@pytest.mark.parametrize("name", ["cancel", "run", "fill", "disable"])
+@pytest.mark.parametrize("name", ["cancel", "pause", "run", "fill", "disable"])
 def test_nothing_changes_on_get(
     name: str,
     as_role: Callable[[str], Client],
@@ -142,3 +143,21 @@ def test_a_login_without_a_role_is_told_what_to_do(db: None, client: Client) -> 
     assert overview.status_code == 200
     assert "Your login has no role yet" in overview.content.decode()
     assert records.status_code == 403
+
+
+def test_an_administrator_cannot_make_themselves_or_others_superusers(
+    as_role: Callable[[str], Client], people: dict[str, User]
+) -> None:
+    client = as_role("Administrator")
+    viewer, root = people["Viewer"], people["root"]
+
+    page = client.get(f"/admin/auth/user/{viewer.pk}/change/").content.decode()
+    client.post(
+        f"/admin/auth/user/{viewer.pk}/change/", {"username": "viewer", "is_superuser": "on", "is_active": "on"}
+    )
+    password = client.post(f"/admin/auth/user/{root.pk}/password/", {"password1": "x" * 12, "password2": "x" * 12})
+
+    viewer.refresh_from_db()
+    assert 'name="is_superuser"' not in page
+    assert not viewer.is_superuser
+    assert password.status_code == 403

@@ -100,8 +100,8 @@ def test_cancelling_asks_with_count_consequence_and_reason(
     rows = [make_record(f"run-{number}", Status.WAITING) for number in range(3)]
     query = "&".join(f"id={row.pk}" for row in rows)
 
-    page = operator.get(f"/admin/scheduler/taskrecord/cancel/?{query}", headers={"X-Vwed-Dialog": "1"})
-    refused = operator.post("/admin/scheduler/taskrecord/cancel/", {"id": [row.pk for row in rows], "reason": " "})
+    page = operator.get(f"/admin/scheduler/taskrecord/do/cancel/?{query}", headers={"X-Vwed-Dialog": "1"})
+    refused = operator.post("/admin/scheduler/taskrecord/do/cancel/", {"id": [row.pk for row in rows], "reason": " "})
 
     text = page.content.decode()
     assert "Cancel 3 runs" in text
@@ -118,7 +118,7 @@ def test_cancelling_ends_runs_and_says_which_had_ended(
     waiting, over = make_record("run-1", Status.WAITING), make_record("run-2", Status.FINISHED)
 
     page = operator.post(
-        "/admin/scheduler/taskrecord/cancel/", {"id": [waiting.pk, over.pk], "reason": "aisle blocked"}, follow=True
+        "/admin/scheduler/taskrecord/do/cancel/", {"id": [waiting.pk, over.pk], "reason": "aisle blocked"}, follow=True
     )
 
     waiting.refresh_from_db()
@@ -127,8 +127,23 @@ def test_cancelling_ends_runs_and_says_which_had_ended(
     assert "1 run is being cancelled." in page.content.decode()
 
 
+def test_pausing_holds_a_run_and_resuming_lets_it_go_on(
+    operator: Client, make_record: Callable[..., TaskRecord]
+) -> None:
+    record = make_record("run-1", Status.READY)
+
+    paused = operator.post("/admin/scheduler/taskrecord/do/pause/", {"id": record.pk, "reason": "lunch"}, follow=True)
+    record.refresh_from_db()
+    held = record.status
+    operator.post("/admin/scheduler/taskrecord/do/resume/", {"id": record.pk})
+    record.refresh_from_db()
+
+    assert (held, record.status) == (Status.PAUSED, Status.READY)
+    assert "Paused by operator: lunch" in paused.content.decode()
+
+
 def test_an_empty_selection_is_refused(operator: Client, db: None) -> None:
-    page = operator.post("/admin/scheduler/taskrecord/cancel/", {"reason": "aisle blocked"}, follow=True)
+    page = operator.post("/admin/scheduler/taskrecord/do/cancel/", {"reason": "aisle blocked"}, follow=True)
 
     assert "Select at least one run." in page.content.decode()
 

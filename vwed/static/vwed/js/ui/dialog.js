@@ -23,7 +23,8 @@ export function watchDialogs(signal, texts) {
       say(form, texts.selectFirst);
       return;
     }
-    open(`${form.action}?${chosen}`, signal);
+    const target = event.submitter && event.submitter.hasAttribute("formaction") ? event.submitter.formAction : form.action;
+    open(`${target}?${chosen}`, signal);
   }, { signal });
 }
 
