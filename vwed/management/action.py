@@ -10,9 +10,9 @@ import argparse
 import getpass
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
@@ -38,7 +38,7 @@ class WrongUsage(Exception):
 class ActionCommand(BaseCommand):
     """A command that does one thing and answers. Subclasses implement ``arguments`` and ``act``."""
 
-    requires_system_checks: ClassVar[list[str]] = []  # `manage.py doctor` makes them, once
+    requires_system_checks = ()  # `manage.py doctor` makes them, once
     json_option = True
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -63,7 +63,7 @@ class ActionCommand(BaseCommand):
         """Like Django's; wrong usage gives a JSON document too when one was asked for."""
         parser = super().create_parser(prog_name, subcommand, **kwargs)
         if self.json_option and "--json" in sys.argv[2:] and parser.called_from_command_line:
-            original = parser.error
+            original: Callable[[str], NoReturn] = parser.error
 
             def error(message: str) -> NoReturn:
                 self._print_json(_problem("wrong_usage", message, f"See {prog_name} {subcommand} --help."))

@@ -28,7 +28,7 @@ class TakesEffect(StrEnum):
     NEW = "new"
 
     @property
-    def title(self) -> Promise:
+    def words(self) -> Promise:
         """For people."""
         return {
             TakesEffect.NOW: _("at once (within one housekeeping interval)"),

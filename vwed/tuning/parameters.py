@@ -10,12 +10,12 @@ from django.utils.translation import gettext_lazy as _
 
 from scheduler.conf import Values
 from scheduler.errors import Refused
-from vwed.tuning.parameter import Parameter, TakesEffect
+from vwed.tuning.parameter import Parameter, TakesEffect, Value
 
 NOW, NEXT, NEW = TakesEffect.NOW, TakesEffect.NEXT_SLICE, TakesEffect.NEW
 
 _SUFFIXES = {"_s": "s", "_ms": "ms", "_days": "days", "_hours": "h", "_bytes": "bytes"}
-_DEFAULTS = {field.name: field.default for field in fields(Values)}
+_DEFAULTS: dict[str, Value] = {field.name: getattr(Values(), field.name) for field in fields(Values)}
 
 CLUSTER, ENGINE, LOCATIONS, SYSTEMS, RETENTION = "cluster", "engine", "locations", "systems", "retention"
 

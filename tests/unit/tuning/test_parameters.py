@@ -23,7 +23,7 @@ def test_every_tunable_has_bounds_around_its_default_a_group_and_a_meaning(param
     assert parameter.parse(parameter.format(parameter.default)) == parameter.default
     assert parameter.group in dict(GROUPS)
     assert str(parameter.help)
-    assert str(parameter.effect.title)
+    assert str(parameter.effect.words)
     if parameter.kind in {"int", "float"}:
         assert parameter.minimum is not None
         assert parameter.maximum is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -15,7 +15,7 @@ from vwed.simulator.engine import Fleet
 
 class Command(BaseCommand):
     help = "Runs a simulated robot fleet that speaks the fleet's HTTP API (for the demo and for tests). Ctrl-C ends it."
-    requires_system_checks: ClassVar[list[str]] = []  # it starts in any state of the installation
+    requires_system_checks = ()  # it starts in any state of the installation
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")

@@ -60,7 +60,7 @@ def _get(name: str) -> Answer:
     text = (
         f"{parameter.name} = {parameter.format(value)} {parameter.unit}".rstrip()
         + f"\n{parameter.help}\nDefault {parameter.format(parameter.default)}; allowed: {parameter.allowed()}; "
-        f"takes effect {parameter.effect.title}."
+        f"takes effect {parameter.effect.words}."
     )
     return Answer(_as_json(parameter, value), text)
 
@@ -70,7 +70,7 @@ def _set(name: str, value: str, reason: str) -> Answer:
     parameter = change.parameter
     before, after = parameter.format(change.before), parameter.format(change.after)
     text = (
-        f"{parameter.name}: {before} → {after}. Takes effect {parameter.effect.title}."
+        f"{parameter.name}: {before} → {after}. Takes effect {parameter.effect.words}."
         if change.changed
         else f"{parameter.name} is {after} already; nothing was changed."
     )
