@@ -101,7 +101,8 @@ def lock_site(
     Raises:
         UnknownLocation, TooManyRequests.
     """
-    _known(wanted)
+    if wanted.fair:  # who has to queue does not look at the location itself
+        _known(wanted)
     return _find_or_wait(wanted, RetryPolicy(first_at, period_ms, retries), now, values)
 
 

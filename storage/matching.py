@@ -23,7 +23,7 @@ from django.db.models import Q, QuerySet
 from storage import locations, requests, search
 from storage.criteria import Criteria, fits, wait_keys
 from storage.models import Location, StorageRequest
-from storage.requests import Ended
+from storage.requests import Ended, Wake
 from storage.states import RequestKind, RequestState
 
 #: Called after the commit, outside every transaction, with the holder and the key of the wait that was granted.
@@ -91,7 +91,7 @@ def sweep(wake: WakeUp, *, now: datetime, limit: int = 100) -> Sweep:
     ended = requests.expire_due(now, limit=limit)
     nudged = requests.nudge_due(now - _NUDGE_AFTER, limit=limit)
     for one in (*ended.woken, *nudged):
-        wake(one.holder, one.key)
+        _wake_isolated(wake, one)
     missed = Q(match_wanted_at__lte=now - _MISSED_AFTER)
     sites = Location.objects.filter(missed).order_by("match_wanted_at").values_list("site_id", flat=True)[:limit]
     waits = StorageRequest.objects.filter(missed, state=RequestState.PENDING).order_by("match_wanted_at")
@@ -100,6 +100,13 @@ def sweep(wake: WakeUp, *, now: datetime, limit: int = 100) -> Sweep:
     granted = sum(_isolated(_Matching(wake, sites=(site_id,))) for site_id in todo_sites)
     granted += sum(_isolated(_Matching(wake, keys=(key,))) for key in todo_keys)
     return Sweep(len(enabled), len(ended.woken), len(nudged), len(todo_sites), len(todo_keys), granted)
+
+
+def _wake_isolated(wake: WakeUp, one: Wake) -> None:
+    try:
+        wake(one.holder, one.key)
+    except DatabaseError:
+        log.warning("a wake failed; the next sweep or the run's own deadline repeats it", exc_info=True)
 
 
 def _isolated(matching: _Matching) -> int:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import transaction
+from pytest_django import DjangoAssertNumQueries
 
 from storage import finding, locations, matching, requests
 from storage.errors import TooManyRequests, UnknownLocation
@@ -338,3 +339,18 @@ def test_what_a_run_holds_already_is_locked_again_past_the_fair_queue() -> None:
 
     assert lock("R1", "B-01", fair=True) == Found("B-01", already_held=True)
     assert isinstance(lock("R3", "B-01", fair=True), Waiting)
+
+
+def test_an_unknown_location_is_an_error_for_a_fair_lock_too() -> None:
+    build("B-01")
+
+    with pytest.raises(UnknownLocation):
+        lock("R1", "nowhere", fair=True)
+    assert not StorageRequest.objects.exists()
+
+
+def test_finding_at_once_costs_four_queries(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    build(*(f"B-{n:02}" for n in range(50)))
+
+    with django_assert_num_queries(4 + 2):  # and the savepoint that stands for the transaction here
+        find("R1")
