@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -225,7 +226,8 @@ def examine(console_port: int) -> list[Finding]:
     findings = [*configuration_safely(), *database()]
     usable = not any(finding.code in {"database_unreachable", "not_migrated"} for finding in findings)
     parts: list[Callable[[], Iterator[Finding]]] = [cluster, people] if usable else []
-    for part in (*parts, fleet, redis_server, lambda: port(console_port)):
+    parts += [fleet, redis_server, partial(port, console_port)]
+    for part in parts:
         findings.extend(part())
     return findings
 
