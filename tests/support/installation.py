@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 import psutil
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
 
@@ -37,6 +38,7 @@ def own_database(name: str) -> Iterator[None]:
     stem, dot, ending = str(before).partition(".sqlite3")
     names["NAME"] = f"{stem}_{name}{dot}{ending}"
     connection.close()
+    ContentType.objects.clear_cache()  # its keys are those of the other database
     try:
         made = setup_databases(verbosity=0, interactive=False, aliases={"default"})
         try:
@@ -45,6 +47,7 @@ def own_database(name: str) -> Iterator[None]:
             teardown_databases(made, verbosity=0)
     finally:
         names["NAME"] = before
+        ContentType.objects.clear_cache()
         assert connection.settings_dict["NAME"] == connection_name
 
 
