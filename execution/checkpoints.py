@@ -67,7 +67,7 @@ class Checkpoints:
     def store(self, branch: Branch, frame: Frame, effect: e.Storage) -> Any:
         """A storage effect: its result, the memo that holds it and everything unwritten commit together."""
         wait, branch.wait = branch.wait, None
-        key = waits.key_of(frame, execution_key(self._info, frame.block.name, frame.iteration))
+        key = waits.key_of(frame, execution_key(self._info, frame.block.name, frame.iteration, frame.attempt))
         now = self.port.now_ms()
         since = now if wait is None else wait.since
         before, branch.status = branch.status, READY

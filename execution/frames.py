@@ -58,10 +58,12 @@ class Frame:
     """A block in execution. ``children`` is the branch it runs just now (``None``: the handler has the word).
 
     ``memo`` holds the answers the handler has had (since its last round), ``inner`` is the iteration of its children,
-    ``written`` the code its block record was last written with (0: not written, or changed since).
+    ``written`` the code its block record was last written with (0: not written, or changed since), ``attempt`` the one
+    of the run in which the block was started.
     """
 
     __slots__ = (
+        "attempt",
         "block",
         "branch",
         "catch",
@@ -102,6 +104,7 @@ class Frame:
         self.outputs: Mapping[str, Any] | None = None
         self.parallel: Parallel | None = None
         self.quiet = False
+        self.attempt = 1
         self.written = 0
 
 
@@ -143,7 +146,7 @@ class Here:
     def key(self) -> str:
         """The key of this block execution: the same after a crash, different in every round of a loop."""
         if not self._key and self._frame is not None:
-            self._key = execution_key(self._info, self._frame.block.name, self._frame.iteration)
+            self._key = execution_key(self._info, self._frame.block.name, self._frame.iteration, self._frame.attempt)
         return self._key
 
     @property

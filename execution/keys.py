@@ -12,9 +12,12 @@ MAX_ITERATION = 100
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
 
 
-def execution_key(info: RunInfo, block: str, iteration: str) -> str:
-    """The key of one block execution; safe in a URL, at most 110 characters so that a number can follow."""
-    record = _safe(info.record_id) if info.attempt <= 1 else f"{_safe(info.record_id)}~a{info.attempt}"
+def execution_key(info: RunInfo, block: str, iteration: str, attempt: int) -> str:
+    """The key of one block execution; safe in a URL, at most 110 characters so that a number can follow.
+
+    ``attempt`` is the one the block was started in: what it has ordered stays its own when the run is tried again.
+    """
+    record = _safe(info.record_id) if attempt <= 1 else f"{_safe(info.record_id)}~a{attempt}"
     key = f"{record}~{_safe(block)}"
     if iteration:
         key = f"{key}~{iteration}"

@@ -99,6 +99,8 @@ def _dump_frame(frame: Frame) -> dict[str, Any]:
         data["p"] = [
             dump_tagged(getattr(frame.params, item.field)) for item in frame.block.spec.parameters if not item.deferred
         ]
+    if frame.attempt != 1:
+        data["a"] = frame.attempt
     if frame.memo:
         data["m"] = [dump_answer(answer) for answer in frame.memo]
     if frame.round is not None:
@@ -203,6 +205,7 @@ def _load_frame(data: dict[str, Any], plan: Plan) -> Frame:
         params = block.spec.params(**dict(zip(fields, map(load_tagged, data["p"]), strict=True)))
     frame = Frame(block, params, data["s"], data["i"], data["t"])
     frame.memo = [load_answer(answer) for answer in data.get("m", ())]
+    frame.attempt = data.get("a", 1)
     frame.written = RUNNING
     if "r" in data:
         frame.round, frame.inner = data["r"], data["n"]

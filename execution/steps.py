@@ -106,6 +106,7 @@ class Steps(Checkpoints):
         """A generator handler begins."""
         self._deep(block)
         frame = Frame(block, params, seq, branch.stack[-1].inner, now)
+        frame.attempt = self._info.attempt
         branch.stack.append(frame)
         frame.gen = self._generator(branch, frame)
         self.drive(branch, frame, None)
@@ -324,7 +325,7 @@ class Steps(Checkpoints):
     def _wait(self, branch: Branch, frame: Frame, effect: e.Effect) -> Any:
         if isinstance(effect, e.Sleep) and effect.milliseconds <= 0:
             return None
-        key = waits.key_of(frame, execution_key(self._info, frame.block.name, frame.iteration))
+        key = waits.key_of(frame, execution_key(self._info, frame.block.name, frame.iteration, frame.attempt))
         if isinstance(effect, e.External):
             self._recording.effects.append(waits.external_row(effect, key, frame.block.name))
         branch.wait = waits.wait_for(effect, key, self.port.now_ms())

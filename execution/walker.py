@@ -137,7 +137,7 @@ class Run:
         now_ms, stop_requested, walked = port.now_ms, port.stop_requested, context.path.append
         while True:
             now = now_ms()
-            if steps.count >= limits.slice_steps or now >= steps.slice_end:
+            if steps.count >= limits.slice_steps or (now >= steps.slice_end and steps.count):
                 steps.ending = SliceOver()
                 return
             why = stop_requested()
