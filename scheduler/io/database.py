@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, InterfaceError, OperationalError, connections
 
 from scheduler import conf
 
@@ -20,6 +20,9 @@ T = TypeVar("T")
 
 #: What a database that is gone raises. Everything else is a fault of ours and ends the process.
 DATABASE_GONE = (DatabaseError, InterfaceError)
+#: MySQL's numbers for "deadlock" and "waited too long for a lock"; how often a function is tried against them.
+CONFLICTS = frozenset({(1205,), (1213,)})
+CONFLICT_TRIES = 5
 #: Seconds between two tries while the database is gone.
 PAUSE_S = 1.0
 
@@ -60,7 +63,7 @@ class DatabaseThread:
 
     def _run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            result = function(*args, **kwargs)
+            result = _undisturbed(function, *args, **kwargs)
             self.values = conf.values()
         except DATABASE_GONE as error:
             connections.close_all()
@@ -72,6 +75,17 @@ class DatabaseThread:
             logger.warning("%s: the database answers again", self._name)
             self._down = False
         return result
+
+
+def _undisturbed(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call ``function``; again when it lost against another transaction (it was rolled back, nothing is done)."""
+    for _ in range(CONFLICT_TRIES - 1):
+        try:
+            return function(*args, **kwargs)
+        except OperationalError as error:
+            if error.args[:1] not in CONFLICTS:
+                raise
+    return function(*args, **kwargs)
 
 
 async def wait_for(event: asyncio.Event, seconds: float) -> bool:
