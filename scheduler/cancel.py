@@ -83,8 +83,8 @@ def _round(
 ) -> None:
     ended = settlement.settle(left, Status.CANCELLED, reason=reason, actor=actor, release_sites=release_sites)
     rest = [pk for pk in left if pk not in set(ended)]
-    running = TaskRecord.objects.filter(pk__in=rest, status=Status.RUNNING).select_for_update().order_by("pk")
-    asked = list(running.values_list("pk", flat=True))
+    locked = TaskRecord.objects.filter(pk__in=rest).select_for_update().order_by("pk").values_list("pk", "status")
+    asked = [pk for pk, status in locked if status == Status.RUNNING]
     if asked:
         settlement.request_stop(asked, reason=reason, actor=actor, release_sites=release_sites)
     for pks, how in ((ended, "cancelled"), (asked, "requested")):

@@ -94,17 +94,15 @@ def claimed_count(boot_id: str) -> int:
 
 def release_claims(boot_id: str) -> int:
     """Give back what a cluster was handed and will not start; counts nothing against the runs."""
-    return _release(boot_id=boot_id)
+    mine = TaskRecord.objects.filter(status=Status.CLAIMED, boot_id=boot_id)
+    return transitions.unclaim(list(mine.values_list("pk", flat=True)), boot_id=boot_id)
 
 
 def release_stale_claims() -> int:
     """Give back claims that nobody started within ``claim_stale_s``."""
-    return _release(claimed_at__lt=clock.now() - timedelta(seconds=conf.values().claim_stale_s))
-
-
-def _release(**whose: Any) -> int:
-    pks = list(TaskRecord.objects.filter(status=Status.CLAIMED, **whose).values_list("pk", flat=True))
-    return transitions.unclaim(pks, **whose) if pks else 0
+    before = clock.now() - timedelta(seconds=conf.values().claim_stale_s)
+    stale = TaskRecord.objects.filter(status=Status.CLAIMED, claimed_at__lt=before)
+    return transitions.unclaim(list(stale.values_list("pk", flat=True)), claimed_before=before)
 
 
 class ActiveGauge:

@@ -21,7 +21,7 @@ from django.db import connection, transaction
 from scheduler import clock, doorbell, rows, transitions, wakes
 from scheduler.fleet import orders
 from scheduler.models import BlockRecord, Effect, EndedCounter, FleetOrder, RunState, TaskDefinition, TaskRecord, Wait
-from scheduler.states import ACTIVE, BlockCode, EffectStatus, Status
+from scheduler.states import ACTIVE, TRANSITIONS, BlockCode, EffectStatus, Status
 from storage import locations, matching, requests
 from storage.models import Location, StorageRequest
 from storage.requests import Ended as EndedWaits
@@ -46,9 +46,13 @@ class EndedRun(NamedTuple):
     parent_id: int | None
     created_at: datetime
     release: bool
+    lease_until: datetime | None = None
 
 
-_COLUMNS = ("pk", "record_id", "attempt", "status", "definition_id", "parent_id", "created_at", "release_requested")
+_COLUMNS = (
+    *("pk", "record_id", "attempt", "status", "definition_id", "parent_id", "created_at", "release_requested"),
+    "lease_until",
+)
 
 
 def settle(
@@ -76,8 +80,9 @@ def settle(
 def _settle_batch(
     pks: Sequence[int], status: Status, reason: str, actor: str, release_sites: bool, lease_before: datetime | None
 ) -> list[int]:
-    endable = TaskRecord.objects.filter(transitions.endable(status, lease_before), pk__in=pks)
-    found = [EndedRun(*row) for row in endable.select_for_update().order_by("pk").values_list(*_COLUMNS)]
+    # Locked by key alone: see ``transitions`` on deadlocks.
+    locked = TaskRecord.objects.filter(pk__in=pks).select_for_update().order_by("pk").values_list(*_COLUMNS)
+    found = [run for run in map(EndedRun._make, locked) if _may_end(run, status, lease_before)]
     if not found:
         return []
     now = clock.now()
@@ -88,6 +93,13 @@ def _settle_batch(
         found = [run._replace(release=True) for run in found]
     clean_up(found, status, reason=reason, actor=actor)
     return [run.pk for run in found]
+
+
+def _may_end(run: EndedRun, status: Status, lease_before: datetime | None) -> bool:
+    if run.was == Status.RUNNING:
+        expired = run.lease_until is not None and lease_before is not None and run.lease_until < lease_before
+        return expired and status in TRANSITIONS[Status.RUNNING]
+    return run.was in transitions.origins(status)
 
 
 def clean_up(runs: Sequence[EndedRun], status: Status, *, reason: str, actor: str, touched: bool = True) -> None:

@@ -1,8 +1,8 @@
 """The only writer of a record's ``status``, ``token``, ``lease_until`` and ``wake_seq``.
 
 Every move is one conditional update: it names the status (and, for a worker's own run, the token) that it expects and
-says whether it hit. Who loses a race changes nothing. The moves of a single run are plain SQL, because three of them
-are most of what a short run costs; those of many runs go through the ORM. Opens no transaction and rings no doorbell:
+says whether it hit. Who loses a race changes nothing. Plain SQL, for two reasons: three moves are most of what a short
+run costs, and every move must find its rows by primary key (``_table``). Opens no transaction and rings no doorbell:
 the caller owns both. Legal moves: ``scheduler.states.TRANSITIONS``.
 """
 
@@ -13,9 +13,6 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import F, Q, Value
-from django.db.models.expressions import Combinable
-from django.db.models.functions import Greatest, Least
 
 from scheduler import clock, conf
 from scheduler.errors import IllegalTransition
@@ -54,17 +51,17 @@ def start(pk: int, *, token: str, worker: str, boot_id: str | None, lease_until:
         "lease_until": lease_until,
         "due_at": None,
     }
-    return _update(columns, f"id = %s AND {where}", [pk, *expected], counted="slices")
+    return bool(_update(columns, f"id = %s AND {where}", [pk, *expected], counted="slices"))
 
 
 def fence(pk: int, token: str) -> bool:
     """Lock the run's row for this transaction and say whether it is still this worker's."""
-    return _update({"token": token}, _OWN, [pk, token])
+    return bool(_update({"token": token}, _OWN, [pk, token]))
 
 
 def write(pk: int, token: str, columns: Mapping[str, Any]) -> bool:
     """Write columns that are no business of this module (variables, vehicles …) under the fence."""
-    return _update(columns, _OWN, [pk, token])
+    return bool(_update(columns, _OWN, [pk, token]))
 
 
 def suspend(
@@ -104,13 +101,16 @@ def end_own(pk: int, token: str, status: Status, columns: Mapping[str, Any]) -> 
 
 
 def _own_move(pk: int, token: str, status: Status, columns: Mapping[str, Any], *, ranked: bool = False) -> bool:
-    return _update({**columns, **_LET_GO, "status": status}, _OWN, [pk, token], ranked=ranked)
+    return bool(_update({**columns, **_LET_GO, "status": status}, _OWN, [pk, token], ranked=ranked))
 
 
 def _update(
     columns: Mapping[str, Any], where: str, expected: Sequence[Any], *, counted: str = "", ranked: bool = False
-) -> bool:
-    """One conditional update of one row. ``counted``: a column to add one to; ``ranked``: place it in its queue."""
+) -> int:
+    """One conditional update; returns how many rows it hit.
+
+    ``counted``: a column to add one to; ``ranked``: a place in the queue, by age and each row's own priority.
+    """
     parts = [f"{name} = %s" for name in columns]
     values = [_database_value(value) for value in columns.values()]
     if counted:
@@ -121,10 +121,20 @@ def _update(
             f"{connection.ops.quote_name('rank')} = %s - {least}({greatest}(priority, 0), {MAX_PRIORITY}) * %s"
         )
         values += [clock.now_ms(), step]
-    sql = f"UPDATE {TaskRecord._meta.db_table} SET {', '.join(parts)} WHERE {where}"  # noqa: S608 - names are ours
+    sql = f"UPDATE {_table()} SET {', '.join(parts)} WHERE {where}"  # noqa: S608 - names are ours
     with connection.cursor() as cursor:
-        cursor.execute(sql, [*values, *expected])
-        return bool(cursor.rowcount)
+        cursor.execute(sql, [*values, *(_database_value(value) for value in expected)])
+        return int(cursor.rowcount)
+
+
+def _table() -> str:
+    """The table, found by its primary key and nothing else.
+
+    MariaDB would find ``id = … AND status = …`` through an index of the status, which locks the index entry before the
+    row. Another writer, coming from the row, locks them in the opposite order: a deadlock.
+    """
+    table = TaskRecord._meta.db_table
+    return f"{table} FORCE INDEX (PRIMARY)" if connection.vendor == "mysql" else table
 
 
 def _database_value(value: Any) -> Any:
@@ -138,68 +148,66 @@ def _bounds() -> tuple[str, str]:
 
 # --- Many runs, from any process -------------------------------------------------------------------------------------
 
+_READY: Mapping[str, Any] = {"status": Status.READY, "due_at": None, **_LET_GO}
 
-def claim(pks: Sequence[int], *, boot_id: str, mark: str) -> int:
+
+def claim(pks: Collection[int], *, boot_id: str, mark: str) -> int:
     """Ready → claimed by ``boot_id``; ``mark`` tells this claim from others'. Returns how many moved."""
-    if not pks:
-        return 0
-    marks = ", ".join(["%s"] * len(pks))
-    sql = (
-        f"UPDATE {TaskRecord._meta.db_table} "  # noqa: S608 - names and marks are ours
-        f"SET status = 'claimed', boot_id = %s, token = %s, claimed_at = %s WHERE status = 'ready' AND id IN ({marks})"
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [boot_id, mark, _database_value(clock.now()), *pks])
-        return int(cursor.rowcount)
+    claimed = {"status": Status.CLAIMED, "boot_id": boot_id, "token": mark, "claimed_at": clock.now()}
+    return _move(pks, {Status.READY}, claimed)
 
 
-def unclaim(pks: Collection[int], **expected: Any) -> int:
+def unclaim(pks: Collection[int], *, boot_id: str | None = None, claimed_before: datetime | None = None) -> int:
     """Claimed and not started → ready, at its old place in the queue. Counts nothing against it.
 
-    ``expected`` are further conditions, for example whose claim it must still be.
+    ``boot_id`` and ``claimed_before`` are what must still hold.
     """
-    return TaskRecord.objects.filter(pk__in=pks, status=Status.CLAIMED, **expected).update(
-        status=Status.READY, boot_id="", token="", claimed_at=None
-    )
+    also, values = "", []
+    if boot_id is not None:
+        also, values = f"{also} AND boot_id = %s", [*values, boot_id]
+    if claimed_before is not None:
+        also, values = f"{also} AND claimed_at < %s", [*values, claimed_before]
+    back = {"status": Status.READY, "boot_id": "", "token": "", "claimed_at": None}
+    return _move(pks, {Status.CLAIMED}, back, also, values)
 
 
 def promote(pks: Collection[int]) -> int:
     """Scheduled or waiting, and due → ready."""
     now = clock.now()
-    rows = TaskRecord.objects.filter(pk__in=pks, status__in=(Status.SCHEDULED, Status.WAITING), due_at__lte=now)
-    return rows.update(**_ready_columns(now))
+    timed = {Status.SCHEDULED, Status.WAITING}
+    return _move(pks, timed, {**_READY, "ready_at": now}, " AND due_at <= %s", [now], ranked=True)
 
 
 def wake(pks: Collection[int]) -> int:
     """Count a wake on every active run, and make those that wait ready. Returns how many became ready."""
-    rows = TaskRecord.objects.filter(pk__in=pks)
     # Counting comes first: a run that is being suspended now then sees the wake and goes to ready by itself.
-    rows.filter(status__in=ACTIVE).update(wake_seq=F("wake_seq") + 1)
-    return rows.filter(status=Status.WAITING).update(**_ready_columns(clock.now()))
+    _move(pks, ACTIVE, {}, counted="wake_seq")
+    return _move(pks, {Status.WAITING}, {**_READY, "ready_at": clock.now()}, ranked=True)
 
 
 def pause(pks: Collection[int]) -> int:
     """Everything that nobody is working on → paused."""
-    rows = TaskRecord.objects.filter(pk__in=pks, status__in=origins(Status.PAUSED) - {Status.RUNNING})
-    return rows.update(status=Status.PAUSED, token="", boot_id="", claimed_at=None, pause_requested=False)
+    paused = {"status": Status.PAUSED, "token": "", "boot_id": "", "claimed_at": None, "pause_requested": False}
+    return _move(pks, origins(Status.PAUSED) - {Status.RUNNING}, paused)
 
 
 def resume(pks: Collection[int]) -> int:
     """Paused → ready."""
-    rows = TaskRecord.objects.filter(pk__in=pks, status=Status.PAUSED)
-    return rows.update(pause_requested=False, **_ready_columns(clock.now()))
+    return _move(pks, {Status.PAUSED}, {**_READY, "ready_at": clock.now(), "pause_requested": False}, ranked=True)
 
 
 def recover(pk: int, token: str, now: datetime) -> bool:
     """Running, but its lease ran out before ``now`` → ready, and one more recovery."""
-    rows = TaskRecord.objects.filter(pk=pk, token=token, status=Status.RUNNING, lease_until__lt=now)
-    return bool(rows.update(recoveries=F("recoveries") + 1, **_ready_columns(now)))
+    expired = " AND token = %s AND lease_until < %s"
+    ready = {**_READY, "ready_at": now}
+    return bool(_move([pk], {Status.RUNNING}, ready, expired, [token, now], counted="recoveries", ranked=True))
 
 
 def renew(leases: Mapping[int, str], lease_until: datetime) -> int:
     """Prolong the leases of runs that are still this process's: ``{pk: token}``. Returns how many are."""
-    rows = TaskRecord.objects.filter(pk__in=leases, token__in=leases.values(), status=Status.RUNNING)
-    return rows.update(lease_until=lease_until)
+    tokens = ", ".join(["%s"] * len(leases))
+    also = f" AND token IN ({tokens})"
+    return _move(list(leases), {Status.RUNNING}, {"lease_until": lease_until}, also, list(leases.values()))
 
 
 def end(pks: Collection[int], status: Status, *, lease_before: datetime | None = None, **columns: Any) -> int:
@@ -207,21 +215,26 @@ def end(pks: Collection[int], status: Status, *, lease_before: datetime | None =
 
     ``lease_before``: a running one too, if its lease ran out before that moment.
     """
-    rows = TaskRecord.objects.filter(endable(status, lease_before), pk__in=pks)
-    return rows.update(status=status, due_at=None, claimed_at=None, **_LET_GO, **columns)
+    ended = {**columns, "status": status, "due_at": None, "claimed_at": None, **_LET_GO}
+    moved = _move(pks, origins(status) - {Status.RUNNING}, ended)
+    if lease_before is not None:
+        moved += _move(pks, {Status.RUNNING}, ended, " AND lease_until < %s", [lease_before])
+    return moved
 
 
-def endable(status: Status, lease_before: datetime | None = None) -> Q:
-    """Which runs ``end`` moves to ``status``."""
-    idle = Q(status__in=origins(status) - {Status.RUNNING})
-    return idle if lease_before is None else idle | Q(status=Status.RUNNING, lease_until__lt=lease_before)
-
-
-def _ready_columns(now: datetime) -> dict[str, Any]:
-    return {"status": Status.READY, "ready_at": now, "due_at": None, **_LET_GO, "rank": ranked(clock.at_ms(now))}
-
-
-def ranked(ready_at_ms: int) -> Combinable:
-    """``rank_of`` as an expression over each row's own priority."""
-    forward = Least(Greatest(F("priority"), Value(0)), Value(MAX_PRIORITY))
-    return Value(ready_at_ms) - forward * Value(conf.values().ageing_s * 1000)
+def _move(
+    pks: Collection[int],
+    origin: Collection[Status],
+    columns: Mapping[str, Any],
+    also: str = "",
+    values: Sequence[Any] = (),
+    *,
+    counted: str = "",
+    ranked: bool = False,
+) -> int:
+    """Move those of ``pks`` that are in one of the ``origin`` states; in key order, so that movers do not deadlock."""
+    if not pks or not origin:
+        return 0
+    keys, states = sorted(pks), sorted(origin)
+    where = f"id IN ({', '.join(['%s'] * len(keys))}) AND status IN ({', '.join(['%s'] * len(states))}){also}"
+    return _update(columns, where, [*keys, *states, *values], counted=counted, ranked=ranked)
