@@ -38,9 +38,6 @@ def browser_texts() -> dict[str, Any]:
         "draining": _("draining"),
         "none": _("–"),
         "others": _("others"),
-        "waitingFor": _("Collecting samples…"),
-        "perMinute": _("per minute"),
-        "dialogFailed": _("The dialog could not be loaded. The page opens instead."),
         "selectFirst": _("Select at least one run."),
         "urls": {
             "records": reverse("admin:scheduler_taskrecord_changelist"),
