@@ -82,7 +82,17 @@ def default_values() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+def own_process() -> Iterator[None]:
+    """Each test is a process of its own: compiled plans of another test's rows would be wrong here."""
+    from scheduler import process
+
+    token = process.CURRENT.set(None)  # type: ignore[arg-type]
+    yield
+    process.CURRENT.reset(token)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(request: pytest.FixtureRequest, own_process: None) -> Iterator[None]:
     """Fail a test that leaves a thread, a process, a socket, a foreign connection or a context behind."""
     before = leaks.Leaks(request.config.stash[_OPENED])
     acceptance = request.node.get_closest_marker("acceptance") is not None

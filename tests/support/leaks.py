@@ -93,16 +93,14 @@ class Leaks:
 
 
 def live_contexts() -> list[str]:
-    """Contexts of runs that are alive although no run is under way (nothing, until the engine is loaded)."""
-    module = sys.modules.get("execution.context")
-    register = getattr(module, "live_contexts", None)
-    if register is None:
+    """Contexts that outlived their run in this process (nothing, until a run was executed here)."""
+    module = sys.modules.get("scheduler.process")
+    process = module.CURRENT.get(None) if module is not None else None
+    if process is None or not process.contexts.left_behind():
         return []
-    alive = list(register())
-    if alive:
-        gc.collect()
-        alive = list(register())
-    return [f"{len(alive)} task contexts are alive after the test"] if alive else []
+    gc.collect()
+    count = len(process.contexts.left_behind())
+    return [f"{count} task contexts are alive after their runs"] if count else []
 
 
 def _children() -> set[int]:

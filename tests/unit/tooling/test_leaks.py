@@ -9,9 +9,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
+from scheduler import process
 from tests.support import leaks
 from tests.support.waiting import wait_until
 
@@ -52,13 +54,13 @@ def test_a_running_thread_is_named(opened: leaks.OpenConnections) -> None:
 
 def test_a_child_process_is_named(opened: leaks.OpenConnections) -> None:
     before = leaks.Leaks(opened)
-    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
-        wait_until(lambda: "input" in leaks._command(process.pid), 5, "the child running")
+        wait_until(lambda: "input" in leaks._command(child.pid), 5, "the child running")
         (found,) = before.found()
-        assert str(process.pid) in found
+        assert str(child.pid) in found
     finally:
-        process.communicate()
+        child.communicate()
 
 
 def test_an_open_socket_is_seen(opened: leaks.OpenConnections) -> None:
@@ -76,6 +78,24 @@ def test_a_log_handler_is_seen(opened: leaks.OpenConnections) -> None:
         assert len(before.found()) == 1
     finally:
         logging.getLogger("vwed").removeHandler(handler)
+
+
+def test_a_context_that_outlived_its_run_is_seen(opened: leaks.OpenConnections) -> None:
+    class Context:
+        finished = True
+
+    class Register:
+        kept = (Context(),)
+
+        def left_behind(self) -> tuple[Context, ...]:
+            return self.kept
+
+    before = leaks.Leaks(opened)
+    token = process.CURRENT.set(SimpleNamespace(contexts=Register()))  # type: ignore[arg-type]
+    try:
+        assert before.found() == ["1 task contexts are alive after their runs"]
+    finally:
+        process.CURRENT.reset(token)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -105,14 +125,14 @@ def test_a_database_connection_of_another_thread_is_seen(opened: leaks.OpenConne
 def test_a_process_that_left_its_parent_is_found_by_its_environment() -> None:
     marker = f"VWED_ORPHAN_PROBE={os.getpid()}"
     name, _, value = marker.partition("=")
-    process = subprocess.Popen(
+    child = subprocess.Popen(
         [sys.executable, "-c", "input()"],
         stdin=subprocess.PIPE,
         env={**os.environ, name: value},
         start_new_session=True,
     )
     try:
-        wait_until(lambda: process.pid in leaks.orphans_of(marker), 5, "the child seen by its marker")
+        wait_until(lambda: child.pid in leaks.orphans_of(marker), 5, "the child seen by its marker")
     finally:
-        process.communicate()
+        child.communicate()
     assert leaks.orphans_of(marker) == {}
