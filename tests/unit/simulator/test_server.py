@@ -51,6 +51,18 @@ def test_a_taken_port_is_named_with_a_remedy() -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("arguments", [["--robots", "-1"], ["--port", "70000"], ["--speed", "0"], ["--speed", "fast"]])
+def test_wrong_usage_is_refused_with_exit_code_2(arguments: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "manage.py"), "fleet_simulator", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert arguments[0] in done.stderr
+
+
 @pytest.mark.parametrize(
     ("content", "status"),
     [(b"{broken", 400), (b"[" * 100_000, 400), (b"x" * (9 * 1024 * 1024), 413), (b"\xff\xfe", 400)],
