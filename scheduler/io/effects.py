@@ -174,7 +174,13 @@ def _store_one(owner: str, entry: Ended, run_is_over: bool, now: Any) -> str | N
 def _show_failure(effect: Claimed, verdict: Verdict) -> None:
     """Let the run's wait say that the target does not answer, which try this was, and what it said."""
     error = str(verdict.result.get("error") or verdict.result.get("message") or "")
-    args = {"target": effect.target, "a": effect.attempts, "error": error}
+    args = {
+        "target": effect.target,
+        "operation": effect.operation,
+        "order": effect.order_id,
+        "a": effect.attempts,
+        "error": error,
+    }
     Wait.objects.filter(key=f"effect:{effect.key}").update(args=args)
 
 
