@@ -23,10 +23,10 @@ INPUTS = [
     declare("object", "JSONObject", '{"a": 1, "$long": 7}'),
 ]
 VALUES = [
-    "taskInputs.long", "taskInputs.long / 2", "taskInputs.double", "1.5B", "2.25B * 3", '"abc".charAt(1)', '"text"', "12",
-    "9999999999L", "true", "taskInputs.list", "taskInputs.object", '["k": 1L, "c": "xy".charAt(0)]', "1.0 / 0", '"中文"',
-    "taskInputs.nope", "1 / null",
-]  # fmt: skip
+    *("taskInputs.long", "taskInputs.long / 2", "taskInputs.double", "1.5B", "2.25B * 3", '"abc".charAt(1)', '"text"'),
+    *("12", "9999999999L", "true", "taskInputs.list", "taskInputs.object", '["k": 1L, "c": "xy".charAt(0)]', "1.0 / 0"),
+    *('"中文"', "taskInputs.nope", "1 / null"),
+]
 
 
 @dataclass
