@@ -207,6 +207,7 @@ class Housekeeper:
         return {
             **self._sampler.sample(),
             "contexts": self._process.contexts.alive(),
+            "leaked": self._process.duty.leaked,
             "connections": open_connections,
             **{name: figure() for name, figure in self._figures.items()},
         }

@@ -10,7 +10,6 @@ from typing import Any
 from django.db import Error
 from django.utils import timezone
 from django_q.brokers.orm import ORM
-from django_q.conf import Conf
 from django_q.models import OrmQ
 
 from scheduler import conf, doorbell, queue
@@ -46,6 +45,7 @@ class RecordBroker(ORM):
         self._beat: Callable[[], None] = _nothing
         self._listener: doorbell.Listener | None = None
         self._others = Pace(OTHERS_EVERY_S)
+        self._more_others = False
 
     @staticmethod
     def get_connection(list_key: str | None = None) -> Any:
@@ -98,8 +98,10 @@ class RecordBroker(ORM):
         if not queue.is_quiet(self._queues):
             queue.promote()
             packages += [package.pack(pk, self.boot_id) for pk in queue.claim(self.boot_id, self._queues, room)]
-        if len(packages) < room and self._others.due():
-            packages += self._dequeue_others()
+        if len(packages) < room and (self._more_others or self._others.due()):
+            others = self._dequeue_others(room - len(packages))
+            self._more_others = bool(others)
+            packages += others
         return packages
 
     def _room(self) -> int:
@@ -108,11 +110,11 @@ class RecordBroker(ORM):
         unread = self._tasks.unread() if self._tasks is not None else limit
         return limit - unread if unread <= limit // 2 else 0
 
-    def _dequeue_others(self) -> Packages:
-        """One package of django-q2's own queue, locked for ``Conf.RETRY`` as its ORM broker does it."""
+    def _dequeue_others(self, limit: int) -> Packages:
+        """Packages of django-q2's own queue, locked for ``Conf.RETRY`` as its ORM broker does it."""
         waiting = OrmQ.objects.filter(key=self.list_key, lock__lt=timezone.now())
         taken: Packages = []
-        for task in waiting.order_by("pk")[: max(1, Conf.BULK)]:
+        for task in waiting.order_by("pk")[:limit]:
             if OrmQ.objects.filter(pk=task.pk, lock=task.lock).update(lock=self.timeout(task)):
                 taken.append((task.pk, task.payload))
         return taken

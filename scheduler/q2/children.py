@@ -83,7 +83,7 @@ def enter(role: str, boot_id: str, parent_pid: int) -> Process:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     random.seed()
-    close_connections()
     process = Process(name=name_of(role, boot_id, os.getpid()), boot_id=boot_id, role=role)
     CURRENT.set(process)
+    close_connections()  # reading the settings may have opened one
     return process

@@ -41,9 +41,9 @@ def install() -> None:
         store.put(name, value, reason="short leases for a test", author="t", origin="command")
 
 
-def start(label: str, count: int = 1) -> list[TaskRecord]:
+def start(label: str, count: int = 1, *, queue: str = "default") -> list[TaskRecord]:
     """Submit runs."""
-    return [submit(label=label, actor="t", origin="command").record for _ in range(count)]
+    return [submit(label=label, queue=queue, actor="t", origin="command").record for _ in range(count)]
 
 
 def status_of(records: Iterable[TaskRecord]) -> dict[str, int]:
