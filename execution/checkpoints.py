@@ -9,7 +9,7 @@ from execution import state, waits
 from execution.branches import Branches
 from execution.context import TaskContext
 from execution.errors import BlockError
-from execution.frames import READY, WAITING, Branch, Frame
+from execution.frames import READY, WAITING, Branch, Frame, Wait
 from execution.keys import execution_key
 from execution.limits import Limits, RunInfo
 from execution.outcome import Outcome, Snapshot
@@ -90,7 +90,7 @@ class Checkpoints:
             self._recording.written()
             branch.wait, branch.status = wait, before
             return answer
-        branch.wait = wait or waits.Wait(effect, key, answer.code, {}, since)
+        branch.wait = wait or Wait(effect, key, answer.code, {}, since)
         self.said(frame, waits.adopt(branch.wait, answer, effect, since))
         if before == READY:
             self._branches.rest(branch)

@@ -86,7 +86,7 @@ def load_detail(text: str) -> dict[str, Any]:
     if not problems.errors and not isinstance(data, dict):
         problems.add("detail", "detail.not-object", "A JSON object with rootBlock is wanted.", "Export the task again.")
     problems.raise_if_any()
-    return data
+    return dict(data)
 
 
 def _depth(text: str) -> int:

@@ -20,7 +20,7 @@ from execution.recording import RUNNING, Recording
 from execution.values import dump_tagged, load_tagged
 
 VERSION = 1
-_ANSWERS: dict[str, type] = {
+_ANSWERS: dict[str, Any] = {
     kind.__name__: kind
     for kind in (
         effects.Left,

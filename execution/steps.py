@@ -70,6 +70,7 @@ class Steps(Checkpoints):
     def forget(self) -> None:
         """Let go of its own methods: without this cycle the run is gone at once, not with the next collection."""
         self._carry = {}
+        self._port_error = None
 
     # --- Entering and driving ---
 

@@ -86,6 +86,8 @@ class Run:
             for frame in branch.stack:
                 if frame.gen is not None:
                     frame.gen.close()
+                if frame.parallel is not None:
+                    frame.parallel.branches.clear()
         self._branches.all.clear()
         self._branches.ready.clear()
         self._steps.forget()

@@ -12,7 +12,7 @@ from execution.limits import Limits, RunInfo
 from execution.outcome import Failed
 from execution.testing import MemoryPort
 from execution.walker import Run
-from tests.unit.execution.trees import block, declare, expr, plan, run, say, set_
+from tests.unit.execution.trees import block, declare, expr, plan, robot, run, say, set_, throw, try_
 
 
 def test_a_context_that_would_grow_beyond_its_limit_fails_the_run_and_names_the_block() -> None:
@@ -80,7 +80,9 @@ def test_a_run_that_is_left_leaves_an_empty_context_and_a_reference_to_it_is_not
 
 
 def test_a_run_leaves_nothing_to_the_garbage_collector() -> None:
-    made = plan(block("b1", "RepeatNumBp", say("b2", "x"), block("b3", "DelayBp", timeMillis="5"), num="3"))
+    waiting = block("b1", "RepeatNumBp", say("b2", "x"), block("b3", "DelayBp", timeMillis="5"), num="3")
+    caught = try_("b4", [block("p", "ParallelFlowBp", throw("b5", "x"), say("b6", "x"))], [])
+    made = plan(caught, block("q", "ParallelFlowBp", waiting, robot("b7", "S1")))
     gc.collect()
     gc.disable()
     try:
