@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 POLL_S = 0.25
 #: How often other django-q2 tasks are looked for when nobody rings: their table has no index to look with.
 OTHERS_EVERY_S = 1.0
+#: How often a database that is away is complained about.
+TELL_EVERY_S = 5.0
 
 Packages = list[tuple[Any, str]]
 
@@ -46,6 +48,7 @@ class RecordBroker(ORM):
         self._listener: doorbell.Listener | None = None
         self._others = Pace(OTHERS_EVERY_S)
         self._more_others = False
+        self._tell = Pace(TELL_EVERY_S)
 
     @staticmethod
     def get_connection(list_key: str | None = None) -> Any:
@@ -135,7 +138,8 @@ class RecordBroker(ORM):
 
     def _recover(self, error: Exception, deadline: float) -> None:
         """Drop the connection, so that the next turn makes a new one, and do not spin."""
-        log.warning("the pusher cannot reach the queue and tries again: %s", error)
+        if self._tell.due():
+            log.warning("the pusher cannot reach the queue and tries again: %s", error)
         close_connections()
         time.sleep(max(0.0, deadline - time.monotonic()))
 
