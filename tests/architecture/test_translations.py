@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -38,12 +39,15 @@ def merged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in (*PACKAGES, "templates", "locale"):
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, copy / name, ignore=ignore)
-    subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "django", "makemessages", "--locale", "zh_Hans", "--no-location", "--verbosity", "0"],
         cwd=copy,
-        check=True,
+        env={name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"},
+        check=False,
         capture_output=True,
+        text=True,
     )
+    assert done.returncode == 0, f"the texts cannot be collected: {done.stderr[-2000:]}"
     return copy / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
 
 
