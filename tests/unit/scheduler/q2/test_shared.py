@@ -153,7 +153,7 @@ def test_grandchildren_die_with_the_process_they_are_tied_to() -> None:
     def grandchild(parent: int) -> None:
         die_with(parent)
         os.write(write, f"{os.getpid()}\n".encode())
-        time.sleep(60)
+        signal.pause()
 
     def parent() -> None:
         os.setsid()
