@@ -12,7 +12,7 @@ from typing import Any
 from execution.definition import Problems, RawBlock
 from execution.errors import BlockError, ExpressionError
 from execution.expressions import Expression, compile
-from execution.parameters import ParameterSpec, shown
+from execution.parameters import ParameterSpec, anything, shown
 
 Scope = Mapping[str, Any]
 Getter = Callable[[Scope], Any]
@@ -228,23 +228,25 @@ def _converted(source: _Source) -> Getter:
 
 
 def _bind_function(params: type, sources: list[_Source]) -> Callable[[Scope], Any]:
-    constants = {
-        source.spec.field: source.value for source in sources if source.getter is None and source.value is not None
-    }
-    evaluated = tuple(
-        (source.spec.field, source.getter, source.spec.convert) for source in sources if source.getter is not None
+    """The function that evaluates all parameters of a block, in the order of the dataclass."""
+    steps = tuple(
+        (source.getter, source.value if source.getter is None else None, source.spec.convert) for source in sources
     )
-
-    names = {source.spec.field: source.spec.name or source.spec.prefix for source in sources}
+    names = [source.spec.name or source.spec.prefix for source in sources]
 
     def bind(scope: Scope) -> Any:
-        made = params(**constants)
-        target = ""
+        values: list[Any] = []
+        add = values.append
         try:
-            for target, getter, convert in evaluated:
-                setattr(made, target, convert(getter(scope)))
+            for getter, value, convert in steps:
+                if getter is None:
+                    add(value)
+                elif convert is anything:
+                    add(getter(scope))
+                else:
+                    add(convert(getter(scope)))
         except (ExpressionError, ValueError) as error:
-            raise _refused(names[target], error) from error
-        return made
+            raise _refused(names[len(values)], error) from error
+        return params(*values)
 
     return bind

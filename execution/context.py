@@ -68,7 +68,8 @@ class TaskContext:
         Raises:
             BlockError: the context would grow beyond its limit, or the value is nested too deeply.
         """
-        self._account(name, value, block)
+        if type(value) is not int or self._sizes.get(name) != 32:  # a counter that counts does not grow
+            self._account(name, value, block)
         self.variables[name] = value
         self.sources[name] = block
 
@@ -123,6 +124,8 @@ def measure(value: Any, limit: int) -> int:
     Raises:
         BlockError: the value is nested deeper than ``MAX_DEPTH``.
     """
+    if type(value) in _SMALL:
+        return 32
     total = 0
     level = [value]
     for _ in range(MAX_DEPTH + 1):

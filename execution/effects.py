@@ -6,7 +6,8 @@ A handler yields one of these and receives the answer. Three kinds, told apart b
 * ``Storage``    - executed by the port inside the checkpoint's transaction: exactly once. May answer ``Pending``.
 * ``External``   - becomes a row with the checkpoint; the io process executes it; the branch waits for ``effect:<key>``.
 
-``Sleep`` and ``AwaitOrder`` only wait. Nothing here imports Django.
+``Sleep`` and ``AwaitOrder`` only wait. Nothing here imports Django. The four that are made for nearly every block
+(``RunChildren``, ``RunRound``, ``SetVariable``, ``Log``) are not frozen: that would double what a block costs.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Waiting(Effect):
 # --- Local -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RunChildren(Local):
     """Run the children of one branch of this block in order; answers ``None`` when they are done.
 
@@ -63,7 +64,7 @@ class RunChildren(Local):
     cleanup: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RunRound(Local):
     """One round of a loop; answers ``None``, or ``Left("break")`` when the round was left by a break.
 
@@ -133,7 +134,7 @@ class Publish(Local):
     outputs: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SetVariable(Local):
     """Store a task variable."""
 
@@ -162,7 +163,7 @@ class SetPriority(Local):
     priority: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Log(Local):
     """A line in the task log. ``level``: 1 information, 2 stop, 3 error, 4 warning. Rendered on reading."""
 

@@ -27,9 +27,9 @@ class LocalActs:
         kind = type(effect)
         if kind is e.SetVariable:
             self._context.set_variable(effect.name, effect.value, block)  # type: ignore[attr-defined]
-            self._recording.variable_changed()
+            self._recording.variables_changed = True
         elif isinstance(effect, e.Log):
-            if not (self._quiet and effect.level == 1 and any(frame.quiet for frame in branch.stack)):
+            if not self._quiet or effect.level != 1 or not any(frame.quiet for frame in branch.stack):
                 self._recording.log(block, effect, now)
         elif isinstance(effect, e.AddVehicle):
             self._recording.vehicle(effect.vehicle)

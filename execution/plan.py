@@ -13,19 +13,22 @@ from typing import Any
 
 from execution import handlers
 from execution.binding import Binder, Binding, Getter, Scope
-from execution.definition import Problems, RawBlock, Reader, is_unknown, load_detail
+from execution.definition import MAX_TEXT, Problems, RawBlock, Reader, is_unknown, load_detail
 from execution.errors import Problem
 from execution.expressions import Expression
 from execution.inputs import InputDeclaration, InputNote, bind, read_declarations
 from execution.registry import REGISTRY, BlockSpec, Handler
-from execution.rows import params_encoder
+from execution.rows import EMPTY, params_encoder
 
 MAX_BLOCKS = 10_000
+_SHORT = 500
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlanBlock:
     """One block, ready to run. ``constant`` or ``bind(scope)`` gives its params; ``where`` is its path in messages.
+
+    ``params_text`` is the JSON of constant params that are short enough for any row.
 
     ``keeps``: the outputs that some expression can read (``True``: all of them).
     """
@@ -41,6 +44,7 @@ class PlanBlock:
     loop: bool
     keeps: frozenset[str] | bool
     constant: Any
+    params_text: str | None
     bind: Callable[[Scope], Any] | None
     deferred: Mapping[str, Getter]
     encode: Callable[[Any, int], str]
@@ -106,11 +110,12 @@ def compile(
             handler=raw.spec.handler,
             plain=raw.spec.plain,
             loop=raw.spec.loop,
-            keeps=_kept(raw.name, readers),
+            keeps=_all_or_some(raw.spec, _kept(raw.name, readers)),
             constant=binding.constant,
+            params_text=_fixed_text(raw, binding),
             bind=binding.bind,
             deferred=MappingProxyType(binding.deferred),
-            encode=_encoder(raw, binding.constant, binding.bind),
+            encode=params_encoder(raw.spec.parameters),
             branches=MappingProxyType(
                 {branch: tuple(built[index] for index in indexes) for branch, indexes in raw.branches.items()}
             ),
@@ -119,12 +124,13 @@ def compile(
     return Plan(built[0], MappingProxyType(ordered), inputs, tuple(problems.warnings))
 
 
-def _encoder(raw: RawBlock, constant: Any, bind_function: Any) -> Callable[[Any, int], str]:
-    encode = params_encoder(raw.spec.parameters)
-    if bind_function is not None or constant is None:
-        return encode if constant is not None or bind_function is not None else lambda params, limit: "{}"
-    whole = encode(constant, 1 << 62)
-    return lambda params, limit: whole if len(whole) <= limit else encode(params, limit)
+def _fixed_text(raw: RawBlock, binding: Binding) -> str | None:
+    if binding.bind is not None:
+        return None
+    if binding.constant is None:
+        return EMPTY
+    text = params_encoder(raw.spec.parameters)(binding.constant, MAX_TEXT)
+    return text if len(text) <= _SHORT else None
 
 
 def _kept(block: str, expressions: Sequence[Expression]) -> frozenset[str] | bool:
@@ -136,6 +142,11 @@ def _kept(block: str, expressions: Sequence[Expression]) -> frozenset[str] | boo
             return True
         names.update(output for name, output in reads.outputs if name == block and output is not None)
     return frozenset(names) if names else False
+
+
+def _all_or_some(spec: BlockSpec, keeps: frozenset[str] | bool) -> frozenset[str] | bool:
+    """``True`` when nothing would be left out, which is quicker to find out now than for every execution."""
+    return True if isinstance(keeps, frozenset) and spec.outputs and keeps >= set(spec.outputs) else keeps
 
 
 def _advise(blocks: Sequence[RawBlock], problems: Problems) -> None:

@@ -29,16 +29,15 @@ class Recording:
         self.first_block: int | None = None
         self._limits = limits
         self._context = context
-        self._variables = self._first = False
+        self.variables_changed = self._first = False
         self._state_text: str | None = None
         self._vehicles = False
         self._priority: int | None = None
 
     def log(self, block: str, effect: Log, now: int) -> None:
         """Add a log line."""
-        self.logs.append(
-            block_log(now, effect.level, block, effect.code, object_text(effect.args, self._limits.row_text))
-        )
+        row = (now, effect.level, block, effect.code, object_text(effect.args, self._limits.row_text))
+        self.logs.append(tuple.__new__(LogRow, row))
 
     def close(
         self, frame: Frame, code: int, now: int, outputs: Mapping[str, Any] | None = None, reason: str = ""
@@ -65,10 +64,6 @@ class Recording:
                 clean(reason) if reason else "",
             )
         )
-
-    def variable_changed(self) -> None:
-        """The variables go into the next snapshot."""
-        self._variables = True
 
     def state_text(self, text: str) -> None:
         """The record's state description goes into the next snapshot."""
@@ -103,7 +98,7 @@ class Recording:
             blocks=self.rows,
             logs=self.logs,
             effects=self.effects,
-            variables=json.dumps(to_plain(self._context.variables)) if self._variables else None,
+            variables=json.dumps(to_plain(self._context.variables)) if self.variables_changed else None,
             state_text=self._state_text,
             vehicles=",".join(self.vehicles)[:190] if self._vehicles else None,
             priority=self._priority,
@@ -113,10 +108,5 @@ class Recording:
     def written(self) -> None:
         """The last snapshot is committed: begin anew (with new lists, for the old ones were handed out)."""
         self.rows, self.logs, self.effects = [], [], []
-        self._variables = self._vehicles = self._first = False
+        self.variables_changed = self._vehicles = self._first = False
         self._state_text = self._priority = None
-
-
-def block_log(*values: Any) -> LogRow:
-    """A log row in column order; quicker than the generated constructor."""
-    return tuple.__new__(LogRow, values)

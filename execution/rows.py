@@ -32,6 +32,10 @@ def object_text(values: Mapping[str, Any], limit: int) -> str:
     """JSON of a map of outputs or arguments. Longer than ``limit``: ``{"$cut": <length>, "text": <beginning>}``."""
     if not values:
         return EMPTY
+    if len(values) == 1:
+        ((key, value),) = values.items()
+        text = f"{{{encode_basestring_ascii(key)}:{json_text(value)}}}"
+        return text if len(text) <= limit else cut_text(text, limit)
     text = "{" + ",".join([f"{encode_basestring_ascii(key)}:{json_text(value)}" for key, value in values.items()]) + "}"
     return text if len(text) <= limit else cut_text(text, limit)
 

@@ -83,12 +83,20 @@ class Steps(Checkpoints):
             if base.children is not None and base.children[0] is block:
                 branch.failure = refused(block)
 
-    def act(self, branch: Branch, block: PlanBlock, params: Any, seq: int, now: int, effect: e.Effect) -> Any:
-        """The only act of a plain handler; ``TAKEN`` when the block's row is written otherwise or later."""
+    def outcome(self, branch: Branch, block: PlanBlock, params: Any, seq: int, now: int, effect: Any) -> Any:
+        """What a plain handler returned: outputs, or its only act. ``TAKEN``: the row is written otherwise or later."""
         kind = type(effect)
-        if kind is e.Log or kind is e.SetVariable:
+        if kind is e.SetVariable:
+            self._context.set_variable(effect.name, effect.value, block.name)
+            self._recording.variables_changed = True
+            return None
+        if kind is e.Log:
             self._acts.do(branch, block.name, effect, now)
             return None
+        if not isinstance(effect, e.Effect):
+            if effect:
+                self.keep(branch, block, effect)
+            return effect
         frame = Frame(block, params, seq, branch.stack[-1].inner, now)
         if isinstance(effect, e.RunChildren):
             self._deep(block)

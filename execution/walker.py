@@ -12,15 +12,14 @@ from typing import Any
 from execution import state
 from execution.branches import Branches
 from execution.context import ContextRegister, TaskContext
-from execution.effects import Effect
 from execution.frames import READY, Branch, Frame, Here
 from execution.limits import Limits, RunInfo
-from execution.outcome import Failed, Finished, Outcome, SliceEnd, SliceOver, Stopped, Suspended
+from execution.outcome import BlockRow, Failed, Finished, Outcome, SliceEnd, SliceOver, Stopped, Suspended
 from execution.plan import Plan
 from execution.ports import RunPort
 from execution.recording import FINISHED, Recording
 from execution.resuming import look_at_new_orders, resume_waiting
-from execution.rows import block_row, object_text
+from execution.rows import EMPTY, object_text
 from execution.steps import TAKEN, Steps
 from execution.waits import wait_rows
 
@@ -135,11 +134,12 @@ class Run:
         """Run blocks of one branch until it waits or ends, or, beside others, one block."""
         steps, stack, limits, context = self._steps, branch.stack, self.limits, self.context
         recording, scope, here = self._recording, self.context.scope, self._here
-        row_text, flush = limits.row_text, limits.flush_rows
+        row_text, flush, new = limits.row_text, limits.flush_rows, tuple.__new__
         now_ms, stop_requested, walked = port.now_ms, port.stop_requested, context.path.append
+        most_steps, slice_end = limits.slice_steps, steps.slice_end
         while True:
             now = now_ms()
-            if steps.count >= limits.slice_steps or (now >= steps.slice_end and steps.count):
+            if steps.count >= most_steps or (now >= slice_end and steps.count):
                 steps.ending = SliceOver()
                 return
             why = stop_requested()
@@ -170,17 +170,15 @@ class Run:
                     params = block.bind(scope)
                 if block.plain:
                     outputs = block.handler(here, params)
-                    if isinstance(outputs, Effect):
-                        outputs = steps.act(branch, block, params, seq, now, outputs)
-                    elif outputs:
-                        steps.keep(branch, block, outputs)
+                    if outputs is not None:
+                        outputs = steps.outcome(branch, block, params, seq, now, outputs)
                     if outputs is not TAKEN:
-                        recording.rows.append(
-                            block_row(
-                                seq, block.name, block.type, block.path, frame.inner, FINISHED, now, now,
-                                block.encode(params, row_text), object_text(outputs, row_text) if outputs else "{}", "",
-                            )
+                        row = (
+                            seq, block.name, block.type, block.path, frame.inner, FINISHED, now, now,
+                            block.params_text or block.encode(params, row_text),
+                            object_text(outputs, row_text) if outputs else EMPTY, "",
                         )  # fmt: skip
+                        recording.rows.append(new(BlockRow, row))
                 else:
                     steps.enter(branch, block, params, seq, now)
             except Exception as error:  # noqa: BLE001 - the block boundary: whatever a block does fails the block

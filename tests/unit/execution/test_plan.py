@@ -197,7 +197,9 @@ def test_a_plan_keeps_only_outputs_that_an_expression_reads() -> None:
         block("b1", "RepeatNumBp", say("b2", expr("blocks.b1.index")), num="2"),
         block("b3", "RepeatNumBp", num="2"),
     )
-    assert made.blocks["b1"].keeps == frozenset({"index"})
+    assert made.blocks["b1"].keeps is True
+    items = plan(block("b1", "IterateListBp", say("b2", expr("blocks.b1.item")), list="[1]"))
+    assert items.blocks["b1"].keeps == frozenset({"item"})
     assert made.blocks["b3"].keeps is False
     assert plan(block("b1", "RepeatNumBp", num="2"), say("b2", expr("blocks[taskInputs.x]"))).blocks["b1"].keeps is True
 
