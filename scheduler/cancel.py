@@ -6,12 +6,11 @@ interval at its next block. Every command leaves one audit entry per run.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from django.db import transaction
-
-from scheduler import audit, settlement
+from scheduler import audit, conflicts, settlement
 from scheduler.errors import Refused
 from scheduler.models import TaskRecord
 from scheduler.states import ENDED, Status
@@ -59,8 +58,8 @@ def cancel(
         left = [pk for pk in open_runs if pk not in done]
         if not left:
             break
-        with transaction.atomic():
-            _round(left, open_runs, done, actor=actor, reason=reason, origin=origin, release_sites=release_sites)
+        step = partial(_round, left, open_runs, actor=actor, reason=reason, origin=origin, release_sites=release_sites)
+        done |= conflicts.retried(step)
     # Whoever is in neither list now ended by itself meanwhile.
     over += [run.record_id for pk, run in open_runs.items() if pk not in done]
     return CancelResult(
@@ -73,14 +72,15 @@ def cancel(
 
 def _round(
     left: Sequence[int],
-    runs: dict[int, Found],
-    done: dict[int, str],
+    runs: Mapping[int, Found],
     *,
     actor: str,
     reason: str,
     origin: str,
     release_sites: bool,
-) -> None:
+) -> dict[int, str]:
+    """Try each run once; what became of those that could be ended or asked."""
+    done: dict[int, str] = {}
     ended = settlement.settle(left, Status.CANCELLED, reason=reason, actor=actor, release_sites=release_sites)
     rest = [pk for pk in left if pk not in set(ended)]
     locked = TaskRecord.objects.filter(pk__in=rest).select_for_update().order_by("pk").values_list("pk", "status")
@@ -100,6 +100,7 @@ def _round(
                 reason=reason,
                 origin=origin,
             )
+    return done
 
 
 def find(record_ids: Sequence[str]) -> tuple[list[Found], list[str]]:

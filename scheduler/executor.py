@@ -16,7 +16,7 @@ from execution.errors import BlockError, LeaseLost, PlanErrors
 from execution.outcome import Failed, Finished, SliceEnd, SliceOver, Snapshot, Stopped, Suspended
 from execution.state import StateError
 from execution.walker import Run
-from scheduler import clock, conf, doorbell, loading, rows, settlement, transitions
+from scheduler import clock, conf, conflicts, doorbell, loading, rows, settlement, transitions
 from scheduler.loading import StartedRun
 from scheduler.models import TaskRecord
 from scheduler.port import Port, write_rows
@@ -24,11 +24,6 @@ from scheduler.process import Process
 from scheduler.states import ENDED, Status
 
 logger = logging.getLogger(__name__)
-
-#: MySQL's numbers for "deadlock" and "lock wait": the transaction is gone, the run is as its checkpoint left it.
-_CONFLICTS = frozenset({1205, 1213})
-#: ... and for "the connection is gone, or was refused".
-_GONE = frozenset({0, 1040, 1053, 1927, 2002, 2003, 2006, 2013, 2055, 4031})
 
 
 def execute(record_pk: int, process: Process, *, boot_id: str | None = None) -> Status | None:
@@ -49,7 +44,7 @@ def execute(record_pk: int, process: Process, *, boot_id: str | None = None) -> 
         logger.warning("lost the run to another worker", extra={"record": run.record_id, "worker": process.name})
         return None
     except (OperationalError, InterfaceError) as error:
-        if not is_passing(error):
+        if not conflicts.is_passing(error):
             return _interrupt_broken(run, error)
         logger.warning("the database failed, the run is handed back: %s", error, extra={"record": run.record_id})
         return _hand_back_after_failure(run)
@@ -61,12 +56,6 @@ def execute(record_pk: int, process: Process, *, boot_id: str | None = None) -> 
         raise
     finally:
         process.duty.end()
-
-
-def is_passing(error: Exception) -> bool:
-    """Whether a database error is over when the transaction is tried again, or the server is back."""
-    number = error.args[0] if error.args else 0
-    return number in _CONFLICTS | _GONE or "locked" in str(error) or isinstance(error, InterfaceError)
 
 
 # --- The slice -------------------------------------------------------------------------------------------------------

@@ -8,10 +8,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
-from django.db import transaction
-
-from scheduler import clock, conf, doorbell, queue, rows, settlement, transitions
+from scheduler import clock, conf, conflicts, doorbell, queue, rows, settlement, transitions
 from scheduler.models import LogLine, ProcessRow, TaskRecord
 from scheduler.states import Status
 
@@ -51,8 +50,7 @@ def rescue(now: datetime | None = None) -> RescueResult:
     expired = TaskRecord.objects.filter(status=Status.RUNNING, lease_until__lt=moment)
     counts = {"recovered": 0, "unrecoverable": 0, "cancelled": 0}
     for row in expired.order_by("pk").values_list(*_FIELDS)[:_LIMIT]:
-        with transaction.atomic():
-            became = _rescue_one(_Dead(*row), moment)
+        became = conflicts.retried(partial(_rescue_one, _Dead(*row), moment))
         if became:
             counts[became] += 1
     if claims:

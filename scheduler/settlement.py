@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
-from scheduler import clock, doorbell, rows, transitions, wakes
+from scheduler import clock, conflicts, doorbell, rows, transitions, wakes
 from scheduler.fleet import orders
 from scheduler.models import BlockRecord, Effect, EndedCounter, FleetOrder, RunState, TaskDefinition, TaskRecord, Wait
 from scheduler.states import ACTIVE, TRANSITIONS, BlockCode, EffectStatus, Status
@@ -72,13 +72,21 @@ def settle(
     todo = sorted(set(pks))
     done: list[int] = []
     for start in range(0, len(todo), _BATCH):
-        with transaction.atomic():
-            done += _settle_batch(todo[start : start + _BATCH], status, reason, actor, release_sites, lease_before)
+        batch = todo[start : start + _BATCH]
+        done += conflicts.retried(
+            partial(_settle_batch, batch, status, reason, actor, release_sites=release_sites, lease_before=lease_before)
+        )
     return done
 
 
 def _settle_batch(
-    pks: Sequence[int], status: Status, reason: str, actor: str, release_sites: bool, lease_before: datetime | None
+    pks: Sequence[int],
+    status: Status,
+    reason: str,
+    actor: str,
+    *,
+    release_sites: bool = False,
+    lease_before: datetime | None = None,
 ) -> list[int]:
     # Locked by key alone: see ``transitions`` on deadlocks.
     locked = TaskRecord.objects.filter(pk__in=pks).select_for_update().order_by("pk").values_list(*_COLUMNS)
@@ -202,19 +210,19 @@ def _releasing(runs: Sequence[EndedRun], status: Status) -> list[str]:
 
 def _end_children(pks: Sequence[int], actor: str) -> None:
     """A run that does not end well takes its children with it. Running ones are asked; their worker ends them."""
-    children = TaskRecord.objects.filter(parent_id__in=pks, status__in=ACTIVE)
-    found = list(children.values_list("pk", "status"))
-    running = [pk for pk, status in found if status == Status.RUNNING]
+    children = list(TaskRecord.objects.filter(parent_id__in=pks, status__in=ACTIVE).values_list("pk", flat=True))
+    if not children:
+        return
     reason = "the parent run ended"
-    if running:
-        request_stop(running, reason=reason, actor=actor)
-    idle = [pk for pk, status in found if status != Status.RUNNING]
-    if idle:
-        _settle_batch(idle, Status.CANCELLED, reason, actor, release_sites=False, lease_before=None)
+    ended = set(_settle_batch(children, Status.CANCELLED, reason, actor))
+    request_stop([pk for pk in children if pk not in ended], reason=reason, actor=actor)
 
 
 def request_stop(pks: Collection[int], *, reason: str, actor: str, release_sites: bool = False) -> int:
-    """Ask the workers of running runs to end them; their housekeepers carry it. Returns how many were running."""
+    """Ask the workers of running runs to end them; their housekeepers carry it. Returns how many were running.
+
+    The caller holds the rows' locks.
+    """
     asked: dict[str, Any] = {"cancel_requested": True, "request_reason": reason[:200], "request_actor": actor[:150]}
     if release_sites:
         asked["release_requested"] = True

@@ -8,8 +8,9 @@ counted on it, and the compare-and-set of its suspension sees that.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from functools import partial
 
-from scheduler import doorbell, transitions
+from scheduler import conflicts, doorbell, transitions
 from scheduler.models import Effect, FleetOrder, TaskRecord, Wait
 from storage.models import StorageRequest
 
@@ -47,7 +48,7 @@ def wake_records(pks: Iterable[int]) -> int:
     found: Collection[int] = sorted(set(pks))
     if not found:
         return 0
-    ready = transitions.wake(found)
+    ready = conflicts.retried(partial(transitions.wake, found))
     if ready:
         doorbell.ring(doorbell.RUNS)
     return ready

@@ -31,7 +31,7 @@ def worker(number: int, stop: threading.Event) -> int:
             executor.execute(pk, mine, boot_id=mine.boot_id)
             slices += 1
         if not claimed:
-            wait_until(_nothing_or_ready, 30, "something to do, or the end", interval=0.005)
+            wait_until(_nothing_or_ready, 30, _standing, interval=0.005)
             if not TaskRecord.objects.filter(status__in=ACTIVE).exists():
                 stop.set()
     return slices
@@ -40,6 +40,13 @@ def worker(number: int, stop: threading.Event) -> int:
 def _nothing_or_ready() -> bool:
     active = set(TaskRecord.objects.filter(status__in=ACTIVE).values_list("status", flat=True))
     return not active or Status.READY in active
+
+
+def _standing() -> str:
+    runs = TaskRecord.objects.filter(status__in=ACTIVE).values_list("record_id", "status", "wake_seq")
+    wanted = StorageRequest.objects.filter(state__in=("pending", "granted"))
+    held = Location.objects.values_list("site_id", "locked_by", "match_wanted_at")
+    return f"runs {[*runs]}, requests {[*wanted.values_list('key', 'state', 'match_wanted_at')]}, locations {[*held]}"
 
 
 def test_runs_of_two_clusters_share_few_locations_and_all_finish() -> None:
