@@ -12,12 +12,24 @@ from scheduler.models import AuditEntry
 from vwed.admin_base import ConsoleAdmin
 from vwed.console.listing import Filter, Listing, Search, begins_with
 
+_ORIGINS: tuple[tuple[str, Any], ...] = (
+    ("page", _("Console")),
+    ("command", _("Command")),
+    ("api", _("Interface")),
+    ("service", _("Service")),
+    ("demo", _("Demo")),
+)
+
 
 @admin.register(AuditEntry)
 class AuditAdmin(ConsoleAdmin):
     """Who did what, when and why; refused attempts too."""
 
     list_template = "admin/scheduler/auditentry/list.html"
+
+    def list_context(self, request: HttpRequest, listing: Listing) -> dict[str, Any]:
+        """Words for the origins."""
+        return {"origins": dict(_ORIGINS)}
 
     def listing(self, request: HttpRequest) -> Listing:
         """Newest first."""
@@ -34,12 +46,7 @@ class AuditAdmin(ConsoleAdmin):
                 Filter(
                     "origin",
                     _("Origin"),
-                    (
-                        ("page", _("Console")),
-                        ("command", _("Command")),
-                        ("api", _("Interface")),
-                        ("service", _("Service")),
-                    ),
+                    _ORIGINS,
                     lambda rows, value: rows.filter(origin=value),
                 ),
             ),
