@@ -44,24 +44,23 @@ class Wish:
     priority: int = 1
 
 
-def choose(number: int, fill: Mapping[str, tuple[int, int]], waiting: int, chance: random.Random) -> Wish:
-    """What the ``number``-th run is. ``fill``: group → (pallets that are free to move, empty places that are free)."""
+def choose(number: int, fill: Mapping[str, tuple[int, int]], waiting: int, chance: random.Random) -> list[Wish]:
+    """What the ``number``-th turn starts. ``fill``: group → (pallets free to move, empty places that are free)."""
     match number % CYCLE:
         case 2:
             stops = chance.sample(["IN-01", "IN-03", "BUF-02", "RACK-05", "OUT-02", "OUT-04"], 3)
-            return Wish("Supply tour", {"stops": stops, "firstStop": stops[0], "pauseMillis": 1500})
+            return [Wish("Supply tour", {"stops": stops, "firstStop": stops[0], "pauseMillis": 1500})]
         case 5:
-            return Wish("Serve both docks", {"leftDock": "OUT-01", "rightDock": "OUT-04"}, priority=2)
+            return [Wish("Serve both docks", {"leftDock": "OUT-01", "rightDock": "OUT-04"}, priority=2)]
         case 7:
-            return Wish("Weigh pallet", {"weight": chance.randint(400, 1600), "limit": 1000})
+            return [Wish("Weigh pallet", {"weight": chance.randint(400, 1600), "limit": 1000})]
         case 9:
-            return Wish("Check lane", {"laneClear": chance.random() > 0.25})
-        case 11 if waiting == 0:
-            # From a group without a free pallet, so that the console shows a run that waits, and why.
-            empty = [name for name, (pallets, _places) in fill.items() if pallets == 0]
-            if empty:
-                return _move(empty[0], _next_group(empty[0]))
-    return _fullest_onwards(fill)
+            return [Wish("Check lane", {"laneClear": chance.random() > 0.25})]
+        case 4 | 11 if waiting == 0:
+            # One more than there are pallets, so that the console shows a run that waits, and why.
+            scarce = min(fill, key=lambda name: fill[name][0])
+            return [_move(scarce, _next_group(scarce))] * (fill[scarce][0] + 1)
+    return [_fullest_onwards(fill)]
 
 
 def _fullest_onwards(fill: Mapping[str, tuple[int, int]]) -> Wish:
@@ -90,8 +89,8 @@ def fill_of_groups() -> dict[str, tuple[int, int]]:
     return {group.name: found.get(group.name, (0, 0)) for group in GROUPS}
 
 
-def start_next(number: int, chance: random.Random) -> str | None:
-    """Start one run unless enough are under way; returns its record id.
+def start_next(number: int, chance: random.Random) -> list[str]:
+    """Start what comes next unless enough runs are under way; returns the record ids.
 
     Raises:
         Refused: a definition of the demo was deleted or disabled.
@@ -100,11 +99,14 @@ def start_next(number: int, chance: random.Random) -> str | None:
     own = TaskRecord.objects.filter(created_by=ACTOR)
     active = own.exclude(status__in=(*ENDED, Status.INTERRUPTED)).order_by()[: MAX_ACTIVE + 1].count()
     if active >= MAX_ACTIVE:
-        return None
+        return []
     waiting = Wait.objects.filter(record__created_by=ACTOR, code="location").count()
-    wish = choose(number, fill_of_groups(), waiting, chance)
-    submitted = submit(label=wish.label, inputs=wish.inputs, priority=wish.priority, actor=ACTOR, origin=ORIGIN)
-    return submitted.record.record_id
+    return [
+        submit(
+            label=wish.label, inputs=wish.inputs, priority=wish.priority, actor=ACTOR, origin=ORIGIN
+        ).record.record_id
+        for wish in choose(number, fill_of_groups(), waiting, chance)[: MAX_ACTIVE - active]
+    ]
 
 
 def tidy() -> None:
@@ -134,7 +136,7 @@ def run(stop: threading.Event, chance: random.Random) -> None:
         close_old_connections()
         try:
             tidy()
-            number += start_next(number, chance) is not None
+            number += bool(start_next(number, chance))
         except (Refused, DatabaseError) as error:
             logger.warning("The demo could not start a run: %s", error)
             number += 1
