@@ -13,7 +13,7 @@ WORKERS ?= 2
 .PHONY: help setup run test lint format bench soak messages
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) $(CATALOGUES:.po=.mo) ## Make .venv with everything in it (and the system packages it needs)
 	@true
