@@ -11,6 +11,7 @@ from typing import Any
 from execution.catalogue import is_known
 from execution.errors import PlanErrors, Problem
 from execution.registry import BlockSpec, Registry
+from execution.rows import clean
 
 MAX_TEXT = 16 * 1024 * 1024
 MAX_JSON_DEPTH = 700
@@ -20,6 +21,11 @@ ROOT = "rootBlock"
 _STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKETS = re.compile(r"[\[\]{}]")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+
+
+def _printable(path: str, code: str, message: str, remedy: str, *, warning: bool = False) -> Problem:
+    """A problem whose texts any terminal, page or column can take, whatever the definition holds."""
+    return Problem(clean(path, 4000), code, clean(message), clean(remedy), warning)
 
 
 class Problems:
@@ -32,12 +38,12 @@ class Problems:
     def add(self, path: str, code: str, message: str, remedy: str = "") -> None:
         """A fault that keeps the definition from running."""
         if len(self.errors) < MAX_PROBLEMS:
-            self.errors.append(Problem(path, code, message, remedy))
+            self.errors.append(_printable(path, code, message, remedy))
 
     def warn(self, path: str, code: str, message: str, remedy: str = "") -> None:
         """A fault worth saying that does not keep it from running."""
         if len(self.warnings) < MAX_PROBLEMS:
-            self.warnings.append(Problem(path, code, message, remedy, warning=True))
+            self.warnings.append(_printable(path, code, message, remedy, warning=True))
 
     def raise_if_any(self) -> None:
         """Raise ``PlanErrors`` when a fault was added."""

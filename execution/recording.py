@@ -100,7 +100,7 @@ class Recording:
             effects=self.effects,
             variables=json.dumps(to_plain(self._context.variables)) if self.variables_changed else None,
             state_text=self._state_text,
-            vehicles=",".join(self.vehicles)[:190] if self._vehicles else None,
+            vehicles=clean(",".join(self.vehicles), 190) if self._vehicles else None,
             priority=self._priority,
             first_block_ms=self.first_block if self._first else None,
         )

@@ -93,7 +93,7 @@ def select_agv(run: Here, params: SelectAgvParams) -> Generator[Effect, Any, dic
     order = run.key
     yield SetPriority(priority)
     _accepted((yield FleetCall("setOrder", order, _order_body(run, params, order, priority, route))), "setOrder")
-    waiting_for = _given(group=params.group, vehicle=params.vehicle)
+    waiting_for = {"group": params.group or params.vehicle or "–"}
     view = _alive((yield AwaitOrder(order, "vehicle", waiting_for)))
     yield AddVehicle(view.vehicle)
     yield Publish({"selectedAgvId": view.vehicle})
@@ -165,7 +165,7 @@ def _replace(run: Here, order: str, vehicle: str, target: str) -> Generator[Effe
     }
     _accepted((yield FleetCall("setOrder", order, body)), "setOrder")
     yield AmendOffer("order", order)
-    view = _alive((yield AwaitOrder(order, "vehicle", {"vehicle": vehicle})))
+    view = _alive((yield AwaitOrder(order, "vehicle", {"group": vehicle})))
     yield AmendOffer("vehicle", view.vehicle)
     yield AddVehicle(view.vehicle)
 

@@ -12,7 +12,7 @@ from execution.catalogue import NOT_SUPPORTED_YET
 from execution.errors import PlanErrors, Problem
 from execution.plan import compile
 from execution.registry import REGISTRY
-from tests.unit.execution.trees import block, detail, expr, go, plan, robot, say, set_, simple, throw
+from tests.unit.execution.trees import block, declare, detail, expr, go, plan, robot, say, set_, simple, throw
 
 
 def problems(data: Any, **options: Any) -> list[Problem]:
@@ -212,3 +212,10 @@ def test_a_plan_cannot_be_changed() -> None:
         made.blocks["b1"] = None  # type: ignore[index]
     with pytest.raises(AttributeError):
         made.blocks["b1"].name = "other"  # type: ignore[misc]
+
+
+def test_problems_can_be_printed_whatever_the_definition_holds() -> None:
+    odd = "\ud800\x00"
+    broken = detail(block("b1", f"No{odd}Bp"), say(f"b{odd}", "x"), block("b2", "RepeatNumBp", num=odd * 50))
+    for problem in problems({**broken, "inputParams": [declare(odd, "Long"), declare(odd, "Long")]}):
+        str(problem).encode("utf-8")
