@@ -162,13 +162,25 @@ class Listener:
     """
 
     def __init__(self, topic: str, *, redis_url: str | None = None) -> None:
-        place = directory()
-        _own(place)
-        self._path = place / f"{topic}-{os.getpid()}-{os.urandom(4).hex()}"
+        self._path = directory() / f"{topic}-{os.getpid()}-{os.urandom(4).hex()}"
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         self._socket.setblocking(False)
-        self._socket.bind(str(self._path))
+        self._bind()
         self._remote = _Remote(topic, getattr(settings, "REDIS_URL", "") if redis_url is None else redis_url)
+
+    def _bind(self) -> None:
+        try:
+            for attempt in range(3):
+                _own(self._path.parent)
+                try:
+                    self._socket.bind(str(self._path))
+                    return
+                except FileNotFoundError:  # the last other listener has just left, and the directory with it
+                    if attempt == 2:
+                        raise
+        except OSError:
+            self._socket.close()
+            raise
 
     def fileno(self) -> int:
         """The descriptor that becomes readable when somebody on this host rang."""
@@ -204,6 +216,7 @@ class Listener:
         self._remote.close()
         with contextlib.suppress(OSError):
             self._path.unlink()
+            self._path.parent.rmdir()  # only the last listener succeeds
 
     def __enter__(self) -> Listener:
         return self

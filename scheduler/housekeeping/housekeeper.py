@@ -80,8 +80,8 @@ class Housekeeper:
 
     def stop(self, cause: str = "ended") -> None:
         """End the thread and close the process's row; waits at most ``STOP_WAIT_S``. Idempotent."""
-        self._cause = cause
         if self._thread.is_alive():
+            self._cause = cause
             self._stop.set()
             self._thread.join(STOP_WAIT_S)
             if not self._thread.is_alive():

@@ -41,18 +41,24 @@ class Board:
         self._map = mmap.mmap(-1, cells * _CELL)
         self._cells = memoryview(self._map).cast("d")
         self._deaths = self.slots * _WIDTH
+        for slot in range(self.slots):
+            self.clear(slot)
 
     def close(self) -> None:
         """Give the memory back."""
         self._cells.release()
         self._map.close()
 
-    def seat(self, slot: int, pid: int) -> None:
-        """A new process sits in ``slot``; written by its parent."""
+    def clear(self, slot: int) -> None:
+        """Nobody sits in ``slot``. The parent says so before it forks: afterwards the child writes there itself."""
         base = slot * _WIDTH
+        self._cells[base + _PID] = 0.0
         self._cells[base + _IDLE_SINCE] = 0.0
         self._cells[base + _BEAT] = time.monotonic()
-        self._cells[base + _PID] = float(pid)
+
+    def seat(self, slot: int, pid: int) -> None:
+        """The process that was forked for ``slot``; written by its parent."""
+        self._cells[slot * _WIDTH + _PID] = float(pid)
 
     def beat(self, slot: int) -> None:
         """The process in ``slot`` is alive and turning."""

@@ -10,8 +10,10 @@ import logging
 import os
 import signal
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from django.db import Error
 
@@ -36,8 +38,9 @@ GONE_WITHIN_S = 3.0
 class Census:
     """Who lives in this cluster, as rows."""
 
-    def __init__(self, queues: tuple[str, ...]) -> None:
+    def __init__(self, queues: tuple[str, ...], figures: Callable[[], dict[str, Any]]) -> None:
         self._queues = queues
+        self._figures = figures
         self._generation: Generation | None = None
         self._main_boot = process.new_boot_id()
         self._main_name = name_of("main", self._main_boot, os.getpid())
@@ -81,13 +84,15 @@ class Census:
 
     def _beat_one(self, name: str, role: str, boot: str, pid: int, parent: int) -> None:
         sample = self._sample(pid)
+        if role == "main":
+            sample |= self._figures()
         key = self._keys.get(name)
         if key is None or not rows.beat(key, sample=sample):
             self._keys[name] = rows.register(
                 name, role, boot, pid=pid, parent_pid=parent, queues=self._queues, sample=sample
             )
 
-    def _sample(self, pid: int) -> dict[str, object]:
+    def _sample(self, pid: int) -> dict[str, Any]:
         sampler = self._samplers.get(pid)
         if sampler is None:
             sampler = self._samplers[pid] = Sampler(pid)
@@ -109,7 +114,7 @@ class Census:
 
     def unstarted(self, seconds: float) -> bool:
         """Whether this cluster holds a claim that nobody has started for so long."""
-        return self._unstarted(seconds).exists()
+        return bool(self._unstarted(seconds).exists())
 
     def release_lost(self, seconds: float) -> int:
         """Give such claims back; how many."""

@@ -40,10 +40,11 @@ def run_worker(generation: Generation, slot: int, timer: Any, timeout: int | Non
         queues=generation.queues,
         settings_version=generation.settings_version,
         drain=generation.drain,
-    ):
+    ) as housekeeper:
         worker(tasks, generation.results, timer, timeout)
         if duty.draining and timer.value == -1:
             timer.value = -2  # it went because it was asked to, not by accident
+        housekeeper.stop("recycled" if timer.value == -2 else "ended")
     close_connections()
 
 

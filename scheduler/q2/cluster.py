@@ -51,7 +51,7 @@ class Timer:
         return nullcontext()
 
 
-class KillSafeSentinel(Sentinel):  # type: ignore[misc]
+class KillSafeSentinel(Sentinel):
     """Guards one generation. Its process leads a group of its own, so that the watchdog can end all of it at once."""
 
     def __init__(self, generation: Generation) -> None:
@@ -72,10 +72,12 @@ class KillSafeSentinel(Sentinel):  # type: ignore[misc]
         self.pool_size = generation.workers
         self.start()
 
-    def spawn_process(self, target: Callable[..., Any], *args: Any) -> ForkProcess:
-        """Fork one child. ``target`` is one of ``children``; the process gets a seat on the board."""
-        process = multiprocessing.get_context("fork").Process(target=target, args=args, daemon=True)
+    def spawn_process(self, slot: int, target: Callable[..., None], *args: Any) -> ForkProcess:
+        """Fork the process for a seat of the board. ``target`` is one of ``children``."""
+        self.generation.board.clear(slot)
+        process = multiprocessing.get_context("fork").Process(target=target, args=(*args, os.getpid()), daemon=True)
         process.start()
+        self.generation.board.seat(slot, process.pid or 0)
         return process
 
     def spawn_worker(self) -> None:
@@ -83,27 +85,22 @@ class KillSafeSentinel(Sentinel):  # type: ignore[misc]
         taken = {worker.slot for worker in self.pool}
         slot = next(slot for slot in range(boards.FIRST_WORKER, self.generation.board.slots) if slot not in taken)
         timer = Timer()
-        process = self.spawn_process(children.run_worker, self.generation, slot, timer, self.timeout, os.getpid())
-        process.timer, process.slot = timer, slot
+        process = self.spawn_process(slot, children.run_worker, self.generation, slot, timer, self.timeout)
+        process.timer, process.slot = timer, slot  # type: ignore[attr-defined]
         self.pool.append(process)
-        self.generation.board.seat(slot, process.pid)
 
     def spawn_pusher(self) -> ForkProcess:
         """Fork the pusher."""
-        process = self.spawn_process(children.run_pusher, self.generation, self.event_out, os.getpid())
-        self.generation.board.seat(boards.PUSHER, process.pid)
-        return process
+        return self.spawn_process(boards.PUSHER, children.run_pusher, self.generation, self.event_out)
 
     def spawn_monitor(self) -> ForkProcess:
         """Fork the monitor."""
-        process = self.spawn_process(children.run_monitor, self.generation, self.broker, os.getpid())
-        self.generation.board.seat(boards.MONITOR, process.pid)
-        return process
+        return self.spawn_process(boards.MONITOR, children.run_monitor, self.generation, self.broker)
 
     def reincarnate(self, process: ForkProcess) -> None:
         """Replace a dead (or timed-out) child and note how it died."""
         if process.exitcode is not None:
-            self.generation.board.died(process.pid, process.exitcode)
+            self.generation.board.died(int(process.pid or 0), process.exitcode)
         super().reincarnate(process)
 
     def guard(self) -> None:
@@ -127,7 +124,7 @@ class KillSafeSentinel(Sentinel):  # type: ignore[misc]
             process.timer.value = max(0.0, process.timer.value - Conf.GUARD_CYCLE)
 
 
-class KillSafeCluster(Cluster):  # type: ignore[misc]
+class KillSafeCluster(Cluster):
     """Starts and ends one generation; lives in the cluster main, which has no thread and no open connection."""
 
     def __init__(self, generation: Generation) -> None:
@@ -143,12 +140,14 @@ class KillSafeCluster(Cluster):  # type: ignore[misc]
     def start(self) -> int:
         """Fork the sentinel, which forks the rest; returns its process id without waiting for it."""
         db.connections.close_all()
+        self.generation.board.clear(boards.SENTINEL)
         self.sentinel = multiprocessing.get_context("fork").Process(
             target=_run_sentinel, args=(self.generation, os.getpid())
         )
         self.sentinel.start()
-        self.generation.board.seat(boards.SENTINEL, self.sentinel.pid)
-        return int(self.sentinel.pid)
+        pid = int(self.sentinel.pid or 0)
+        self.generation.board.seat(boards.SENTINEL, pid)
+        return pid
 
     def stop(self) -> bool:
         """Ask the sentinel to stop its children and itself; whether there was one. Does not wait."""

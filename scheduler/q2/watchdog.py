@@ -12,6 +12,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import Error
 from django_q.conf import Conf
@@ -61,7 +62,7 @@ class Watchdog:
         self._options = options
         self._quit = Flag()
         self._look = Pace(LOOK_EVERY_S)
-        self._census = Census(options.queues)
+        self._census = Census(options.queues, self._figures)
         self._io = IoChild(options.settings_version) if options.io else None
         self._cluster: KillSafeCluster | None = None
         self._started = 0.0
@@ -69,8 +70,8 @@ class Watchdog:
         self.replacements = 0
 
     def run(self) -> int:
-        """Serve until SIGTERM or SIGINT, then drain and end; the exit code."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        """Serve until SIGTERM, SIGINT or SIGHUP, then drain and end; the exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: self._quit.set())
         self._prepare()
         try:
@@ -103,6 +104,10 @@ class Watchdog:
         if self._io is not None:
             self._io.ensure(generation)
         log.info("cluster %s started with %d workers", generation.boot_id[:8], generation.workers)
+
+    def _figures(self) -> dict[str, Any]:
+        """What the row of this process tells beside its weight."""
+        return {"replacements": self.replacements, "io_restarts": self._io.restarts if self._io is not None else 0}
 
     # --- watching ----------------------------------------------------------------------------------------------------
 
@@ -175,7 +180,9 @@ class Watchdog:
         cluster.stop()
         # A dead sentinel has taken its children with it: nothing to wait for.
         cluster.sentinel.join(GRACE_S)
-        kill_group(cluster.sentinel.pid)
+        if cluster.sentinel.pid is not None:
+            kill_group(cluster.sentinel.pid)
+        cluster.sentinel.kill()  # it may not have come as far as leading its group
         cluster.sentinel.join()
         self._census.wait_gone()
         try:

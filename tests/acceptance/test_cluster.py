@@ -136,7 +136,7 @@ def test_a_worker_that_is_asked_to_drain_is_renewed(installation: None, tmp_path
         ProcessRow.objects.filter(pk=old.pk).update(draining=True)
         wait_until(lambda: old.pid not in other.processes(), 10, "the drained worker going")
         other.wait_complete()
-    assert ProcessRow.objects.get(pk=old.pk).cause == "ended"
+    assert ProcessRow.objects.get(pk=old.pk).cause == "recycled"
 
 
 def test_an_idle_cluster_ends_within_five_seconds_and_closes_its_rows(installation: None, tmp_path: Path) -> None:

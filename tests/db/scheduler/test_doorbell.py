@@ -92,10 +92,12 @@ def test_the_socket_of_a_dead_listener_is_removed_by_the_next_ring() -> None:
     assert not path.exists()
 
 
-def test_a_closed_listener_leaves_no_file() -> None:
+def test_a_closed_listener_leaves_no_file_and_the_last_one_no_directory(listener: Listener) -> None:
     with Listener(RUNS):
-        before = set(os.listdir(doorbell.directory()))
-    assert len(before - set(os.listdir(doorbell.directory()))) == 1
+        assert len(os.listdir(doorbell.directory())) == 2
+    assert len(os.listdir(doorbell.directory())) == 1
+    listener.close()
+    assert not doorbell.directory().exists()
 
 
 def test_two_installations_on_one_host_do_not_ring_each_other(
