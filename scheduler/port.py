@@ -64,7 +64,10 @@ class Port:
         """The fleet orders as last seen, in one query."""
         found = FleetOrder.objects.filter(order_id__in=order_ids)
         fields = ("order_id", "state", "vehicle", "blocks", "container_names", "reason", "error_codes")
-        return {row[0]: OrderView(*row[:6], error_codes=tuple(row[6])) for row in found.values_list(*fields)}
+        return {
+            row[0]: OrderView(*row[:6], error_codes=tuple(row[6]))  # type: ignore[misc]
+            for row in found.values_list(*fields)
+        }
 
 
 class Checkpoint:

@@ -263,7 +263,8 @@ def _one_dialect(root: dict[str, Any]) -> dict[str, Any]:
                 block["children"] = children
             value = block
         holder[key] = value
-    return top["root"]
+    whole: dict[str, Any] = top["root"]
+    return whole
 
 
 class _Fields:

@@ -162,7 +162,8 @@ def unclaim(pks: Collection[int], *, boot_id: str | None = None, claimed_before:
 
     ``boot_id`` and ``claimed_before`` are what must still hold.
     """
-    also, values = "", []
+    also = ""
+    values: list[Any] = []
     if boot_id is not None:
         also, values = f"{also} AND boot_id = %s", [*values, boot_id]
     if claimed_before is not None:

@@ -17,11 +17,11 @@ from vwed.console.permit import require_view
 
 def page(request: HttpRequest, template: str, context: Mapping[str, Any], *, status: int = 200) -> TemplateResponse:
     """A page in the frame of the console."""
-    request.current_app = admin.site.name  # type: ignore[attr-defined]
+    request.current_app = admin.site.name
     return TemplateResponse(request, template, {**admin.site.each_context(request), **context}, status=status)
 
 
-class ConsoleAdmin(ModelAdmin):  # type: ignore[misc]
+class ConsoleAdmin(ModelAdmin):
     """A model shown by pages of ours. Rows are changed by commands, never by a form of the admin."""
 
     list_template = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import sync_and_async_middleware
@@ -30,22 +31,23 @@ def policy(request: HttpRequest) -> str:
 
 @sync_and_async_middleware
 def ContentSecurityPolicy(
-    get_response: Callable[[HttpRequest], HttpResponse],
-) -> Callable[[HttpRequest], HttpResponse]:
+    get_response: Callable[[HttpRequest], Any],
+) -> Callable[[HttpRequest], Any]:
     """Send the policy with every response that has none of its own."""
     from asgiref.sync import iscoroutinefunction
 
     if iscoroutinefunction(get_response):
 
-        async def middleware(request: HttpRequest) -> HttpResponse:
-            response = await get_response(request)
-            response.headers.setdefault("Content-Security-Policy", policy(request))
-            return response
-    else:
-
-        def middleware(request: HttpRequest) -> HttpResponse:
-            response = get_response(request)
+        async def waiting(request: HttpRequest) -> HttpResponse:
+            response: HttpResponse = await get_response(request)
             response.headers.setdefault("Content-Security-Policy", policy(request))
             return response
 
-    return middleware
+        return waiting
+
+    def direct(request: HttpRequest) -> HttpResponse:
+        response: HttpResponse = get_response(request)
+        response.headers.setdefault("Content-Security-Policy", policy(request))
+        return response
+
+    return direct

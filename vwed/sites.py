@@ -39,7 +39,8 @@ class ConsoleSite(UnfoldAdminSite):
         """The Overview: every number is already in the page; the socket only keeps it fresh."""
         from vwed.console.overview import overview_context
 
-        return super().index(request, {**overview_context(request), **(extra_context or {})})
+        answer: TemplateResponse = super().index(request, {**overview_context(request), **(extra_context or {})})
+        return answer
 
     def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The command palette. Never cached: what a person may see depends on rights, language and state."""

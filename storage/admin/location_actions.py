@@ -104,7 +104,7 @@ def command(request: HttpRequest, pk: int, command: str) -> HttpResponse:
     need = FORCE if run is not None else OPERATE
     require(request, need, action=f"{command}_location", object_type="location", object_id=row.site_id)
     back = reverse("admin:storage_location_change", args=(row.pk,))
-    consequence = [item.consequence, _MATCHED]
+    consequence: list[Promise | str] = [item.consequence, _MATCHED]
     if run is not None:
         consequence.append(
             _("It is held by run %(id)s, which goes on and may collide with what comes next.") % {"id": run.record_id}

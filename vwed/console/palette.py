@@ -52,11 +52,11 @@ def _results(request: HttpRequest, term: str) -> Iterator[SearchResult]:
         for row in found.only("record_id", "label").order_by("-pk")[:PER_KIND]:
             yield _result(row.record_id, row.label, "admin:scheduler_taskrecord_change", row.pk)
     if may("scheduler.view_taskdefinition"):
-        for row in TaskDefinition.objects.filter(label__icontains=term).only("label").order_by("label")[:PER_KIND]:
-            yield _result(row.label, _("Task definition"), "admin:scheduler_taskdefinition_change", row.pk)
+        for task in TaskDefinition.objects.filter(label__icontains=term).only("label").order_by("label")[:PER_KIND]:
+            yield _result(task.label, _("Task definition"), "admin:scheduler_taskdefinition_change", task.pk)
             if may("scheduler.run_taskdefinition"):
-                title = _("Run %(label)s") % {"label": row.label}
-                yield _result(title, _("Opens the form"), "admin:scheduler_taskdefinition_run", row.pk)
+                title = _("Run %(label)s") % {"label": task.label}
+                yield _result(title, _("Opens the form"), "admin:scheduler_taskdefinition_run", task.pk)
     if may("storage.view_location"):
         for site in (
             Location.objects.filter(begins_with("site_id", term)).only("site_id").order_by("site_id")[:PER_KIND]

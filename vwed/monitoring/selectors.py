@@ -115,7 +115,7 @@ def _connections(processes: list[ProcessRow]) -> tuple[int, int | None]:
         cursor.execute(
             "SELECT (SELECT variable_value FROM information_schema.global_status "
             "WHERE variable_name = 'THREADS_CONNECTED'), @@max_connections"
-            if connection.mysql_is_mariadb
+            if getattr(connection, "mysql_is_mariadb", False)
             else "SELECT (SELECT variable_value FROM performance_schema.global_status "
             "WHERE variable_name = 'Threads_connected'), @@max_connections"
         )
@@ -174,7 +174,7 @@ def _latency(at: datetime) -> tuple[int, int, int] | None:
         .order_by("-created_at")
         .values_list("created_at", "first_block_at")[:LATENCY_SAMPLE]
     )
-    values = sorted(max(0.0, (first - created).total_seconds() * 1000) for created, first in rows)
+    values = sorted(max(0.0, (first - created).total_seconds() * 1000) for created, first in rows if first is not None)
     if not values:
         return None
     p50, p95, p99 = (round(values[min(len(values) - 1, int(len(values) * q))]) for q in (0.5, 0.95, 0.99))

@@ -99,7 +99,7 @@ def pretty(value: Any) -> str:
         try:
             value = json.loads(value)
         except ValueError:
-            return value
+            return str(value)
     return json.dumps(value, ensure_ascii=False, indent=2)
 
 
@@ -112,7 +112,7 @@ def get(mapping: Mapping[Any, Any], key: Any) -> Any:
 @register.filter
 def took(record: Any) -> float:
     """Seconds from the creation of a run to its end."""
-    return (record.ended_at - record.created_at).total_seconds()
+    return float((record.ended_at - record.created_at).total_seconds())
 
 
 @register.filter
