@@ -68,7 +68,9 @@ class TaskContext:
         Raises:
             BlockError: the context would grow beyond its limit, or the value is nested too deeply.
         """
-        if type(value) is not int or self._sizes.get(name) != 32:  # a counter that counts does not grow
+        kind = type(value)
+        size = len(value) + 64 if kind is str else 32 if kind in _SMALL else -1
+        if size != self._sizes.get(name):  # most values are replaced by one of the same size
             self._account(name, value, block)
         self.variables[name] = value
         self.sources[name] = block

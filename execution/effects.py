@@ -6,8 +6,8 @@ A handler yields one of these and receives the answer. Three kinds, told apart b
 * ``Storage``    - executed by the port inside the checkpoint's transaction: exactly once. May answer ``Pending``.
 * ``External``   - becomes a row with the checkpoint; the io process executes it; the branch waits for ``effect:<key>``.
 
-``Sleep`` and ``AwaitOrder`` only wait. Nothing here imports Django. The four that are made for nearly every block
-(``RunChildren``, ``RunRound``, ``SetVariable``, ``Log``) are not frozen: that would double what a block costs.
+``Sleep`` and ``AwaitOrder`` only wait. Nothing here imports Django. The three that are made for nearly every block
+(``RunRound``, ``SetVariable``, ``Log``) are not frozen: that would double what a block costs.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Waiting(Effect):
 # --- Local -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class RunChildren(Local):
     """Run the children of one branch of this block in order; answers ``None`` when they are done.
 

@@ -55,7 +55,9 @@ def params_encoder(specs: tuple[ParameterSpec, ...]) -> Callable[[Any, int], str
         parts = []
         for field, prefix in fields:
             value = getattr(params, field)
-            if value is not None:
+            if type(value) is str:
+                parts.append(prefix + encode_basestring_ascii(value))
+            elif value is not None:
                 parts.append(prefix + json_text(value))
         text = "{" + ",".join(parts) + "}"
         return text if len(text) <= limit else cut_text(text, limit)

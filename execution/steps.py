@@ -172,7 +172,10 @@ class Steps(Checkpoints):
             self.frame_failed(branch, frame, error)
 
     def children_done(self, branch: Branch, frame: Frame) -> None:
-        """The children of the top frame have ended well, or its branches have come together."""
+        """The children of the top frame have ended well, its branches have come together, or it was saved between."""
+        if frame.children is None:
+            self.drive(branch, frame, None)
+            return
         if len(branch.stack) == 1:
             if branch.failure is not None:
                 frame.pos = 0

@@ -23,6 +23,9 @@ from execution.rows import EMPTY, object_text
 from execution.steps import TAKEN, Steps
 from execution.waits import wait_rows
 
+_CLOCK_EVERY = 8
+"""Pure blocks take microseconds: so many of them share one look at the clock. Any other block looks anew."""
+
 
 class Run:
     """One run of a plan, from its start or from its stored state. A context manager: leaving it empties the context."""
@@ -137,8 +140,11 @@ class Run:
         row_text, flush, new = limits.row_text, limits.flush_rows, tuple.__new__
         now_ms, stop_requested, walked = port.now_ms, port.stop_requested, context.path.append
         most_steps, slice_end = limits.slice_steps, steps.slice_end
+        now = current = 0
         while True:
-            now = now_ms()
+            current -= 1
+            if current < 0:
+                now, current = now_ms(), _CLOCK_EVERY
             if steps.count >= most_steps or (now >= slice_end and steps.count):
                 steps.ending = SliceOver()
                 return
@@ -150,10 +156,8 @@ class Run:
             children: Any = frame.children
             position = frame.pos
             if children is None or position >= len(children):
-                if children is None:
-                    steps.drive(branch, frame, None)
-                else:
-                    steps.children_done(branch, frame)
+                current = 0
+                steps.children_done(branch, frame)
                 if branch.status != READY or steps.ending is not None:
                     return
                 continue
@@ -178,8 +182,12 @@ class Run:
                             block.params_text or block.encode(params, row_text),
                             object_text(outputs, row_text) if outputs else EMPTY, "",
                         )  # fmt: skip
-                        recording.rows.append(new(BlockRow, row))
+                        rows = recording.rows
+                        rows.append(new(BlockRow, row))
+                        if alone and len(rows) < flush:
+                            continue
                 else:
+                    current = 0
                     steps.enter(branch, block, params, seq, now)
             except Exception as error:  # noqa: BLE001 - the block boundary: whatever a block does fails the block
                 steps.leaf_failed(branch, block, params, seq, now, error)

@@ -33,22 +33,26 @@ class IfElseIfParams:
     condition_else_if: bool = param(is_true, default=False)
 
 
+CHILDREN = RunChildren()
+"""The default branch; one value for all, it says the same every time."""
+
+
 @block("RootBp", branches=("default",))
 def root(run: Here, params: Any) -> RunChildren:
     """The root of a task; its children run in order."""
-    return RunChildren()
+    return CHILDREN
 
 
 @block("SerialFlowBp", branches=("default",))
 def serial(run: Here, params: Any) -> RunChildren:
     """Runs its children in order."""
-    return RunChildren()
+    return CHILDREN
 
 
 @block("IfBp", params=IfParams, branches=("default",))
 def if_(run: Here, params: IfParams) -> RunChildren | None:
     """Runs its children when the text of the condition is ``true``."""
-    return RunChildren() if params.condition else None
+    return CHILDREN if params.condition else None
 
 
 @block("IfElseBp", params=IfElseParams, branches=("if", "else"))
