@@ -20,11 +20,15 @@ Getter = Callable[[Scope], Any]
 
 @dataclass(slots=True)
 class Binding:
-    """How a block's parameters come about: ``constant`` when nothing has to be evaluated, else ``bind``."""
+    """How a block's parameters come about: ``constant`` when nothing has to be evaluated, else ``bind``.
+
+    ``fixed`` holds the fields that need no evaluation.
+    """
 
     constant: Any = None
     bind: Callable[[Scope], Any] | None = None
     deferred: dict[str, Getter] = field(default_factory=dict)
+    fixed: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -62,8 +66,9 @@ class Binder:
                 binding.deferred[source.spec.name] = _converted(source)
             else:
                 ready.append(source)
-        if all(source.getter is None for source in ready):
-            binding.constant = spec.params(**{source.spec.field: source.value for source in ready})
+        binding.fixed = {source.spec.field: source.value for source in ready if source.getter is None}
+        if len(binding.fixed) == len(ready):
+            binding.constant = spec.params(**binding.fixed)
         else:
             binding.bind = _bind_function(spec.params, ready)
         return binding
@@ -233,6 +238,9 @@ def _bind_function(params: type, sources: list[_Source]) -> Callable[[Scope], An
         (source.getter, source.value if source.getter is None else None, source.spec.convert) for source in sources
     )
     names = [source.spec.name or source.spec.prefix for source in sources]
+    evaluated = [index for index, (getter, _, _) in enumerate(steps) if getter is not None]
+    if len(evaluated) == 1:
+        return _bind_one(params, sources, evaluated[0], names[evaluated[0]])
 
     def bind(scope: Scope) -> Any:
         values: list[Any] = []
@@ -248,5 +256,20 @@ def _bind_function(params: type, sources: list[_Source]) -> Callable[[Scope], An
         except (ExpressionError, ValueError) as error:
             raise _refused(names[len(values)], error) from error
         return params(*values)
+
+    return bind
+
+
+def _bind_one(params: type, sources: list[_Source], index: int, name: str) -> Callable[[Scope], Any]:
+    """The same when only one parameter has to be evaluated, as in most blocks."""
+    before, after = [source.value for source in sources[:index]], [source.value for source in sources[index + 1 :]]
+    getter, convert = sources[index].getter or _constant(None), sources[index].spec.convert
+
+    def bind(scope: Scope) -> Any:
+        try:
+            value = convert(getter(scope))
+        except (ExpressionError, ValueError) as error:
+            raise _refused(name, error) from error
+        return params(*before, value, *after)
 
     return bind

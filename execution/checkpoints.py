@@ -41,7 +41,10 @@ class Checkpoints:
         self.port = port
         self.ending = self.current = None
         self.count = 0
-        self.slice_end = port.now_ms() + self._limits.slice_ms
+        now = port.now_ms()
+        self.slice_end = now + self._limits.slice_ms
+        if self._recording.seq == 0:
+            self._recording.started(now)
 
     def snapshot(self, *, ended: bool = False, failed: bool = False) -> Snapshot:
         """What is to be written now."""

@@ -115,7 +115,7 @@ def compile(
             params_text=_fixed_text(raw, binding),
             bind=binding.bind,
             deferred=MappingProxyType(binding.deferred),
-            encode=params_encoder(raw.spec.parameters),
+            encode=params_encoder(raw.spec.parameters, binding.fixed),
             branches=MappingProxyType(
                 {branch: tuple(built[index] for index in indexes) for branch, indexes in raw.branches.items()}
             ),
@@ -129,7 +129,7 @@ def _fixed_text(raw: RawBlock, binding: Binding) -> str | None:
         return None
     if binding.constant is None:
         return EMPTY
-    text = params_encoder(raw.spec.parameters)(binding.constant, MAX_TEXT)
+    text = params_encoder(raw.spec.parameters, binding.fixed)(binding.constant, MAX_TEXT)
     return text if len(text) <= _SHORT else None
 
 

@@ -80,7 +80,7 @@ class Recording:
         self._priority = value
 
     def started(self, now: int) -> None:
-        """The first block of the run starts."""
+        """The first slice of the run starts, and with it (if nothing stops it) the first block."""
         self.first_block = now
         self._first = True
 
@@ -102,7 +102,7 @@ class Recording:
             state_text=self._state_text,
             vehicles=clean(",".join(self.vehicles), 190) if self._vehicles else None,
             priority=self._priority,
-            first_block_ms=self.first_block if self._first else None,
+            first_block_ms=self.first_block if self._first and self.seq else None,
         )
 
     def written(self) -> None:

@@ -45,14 +45,14 @@ def cut_text(text: str, limit: int) -> str:
     return f'{{"$cut":{len(text)},"text":{encode_basestring_ascii(text[: max(0, limit // 2)])}}}'
 
 
-def params_encoder(specs: tuple[ParameterSpec, ...]) -> Callable[[Any, int], str]:
-    """A function that writes a params object as JSON, leaving out what is ``None``."""
-    fields = tuple(
-        (spec.field, f"{encode_basestring_ascii(spec.name or spec.prefix)}:") for spec in specs if not spec.deferred
-    )
+def params_encoder(specs: tuple[ParameterSpec, ...], fixed: Mapping[str, Any]) -> Callable[[Any, int], str]:
+    """A function that writes a params object as JSON, leaving out what is ``None``; ``fixed`` fields never differ."""
+    written = [(spec, f"{encode_basestring_ascii(spec.name or spec.prefix)}:") for spec in specs if not spec.deferred]
+    constant = [prefix + json_text(fixed[spec.field]) for spec, prefix in written if fixed.get(spec.field) is not None]
+    fields = tuple((spec.field, prefix) for spec, prefix in written if spec.field not in fixed)
 
     def encode(params: Any, limit: int) -> str:
-        parts = []
+        parts = constant.copy()
         for field, prefix in fields:
             value = getattr(params, field)
             if type(value) is str:

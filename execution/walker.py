@@ -166,12 +166,9 @@ class Run:
             steps.count += 1
             seq = recording.seq = recording.seq + 1
             walked(block.name)
-            if seq == 1:
-                recording.started(now)
             params = block.constant
             try:
-                if block.bind is not None:
-                    params = block.bind(scope)
+                params = params if block.bind is None else block.bind(scope)
                 if block.plain:
                     outputs = block.handler(here, params)
                     if outputs is not None:
