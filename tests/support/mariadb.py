@@ -20,6 +20,7 @@ from tests.support.waiting import wait_until
 _SPEED = (
     # A test database may lose its last second on a power cut; a commit must not wait for the disk.
     "--innodb-flush-log-at-trx-commit=2",
+    "--innodb-doublewrite=0",
     "--innodb-buffer-pool-size=256M",
     "--skip-log-bin",
     "--skip-name-resolve",

@@ -75,7 +75,7 @@ def _own_redis(directory: Path) -> Iterator[int]:
 
 @contextmanager
 def running_services(directory: Path) -> Iterator[dict[str, str]]:
-    """Environment variables that tell the tests where MariaDB and Redis are; own ones are started where none answers.
+    """Environment variables that tell the tests where MariaDB and Redis are; started here where that is possible.
 
     What can be neither found nor started is left out: the tests that need it skip with a reason, or fail with ``CI``.
     """
@@ -85,11 +85,12 @@ def running_services(directory: Path) -> Iterator[dict[str, str]]:
     environment: dict[str, str] = {}
     with ExitStack() as stack:
         if "VWED_TEST_MYSQL_URL" not in os.environ:
-            if mariadb.answers():
-                environment["VWED_TEST_MYSQL_URL"] = "mysql://root@127.0.0.1:3306/vwed"
-            elif "mariadbd" not in missing:
+            # One of our own need not wait for the disk at each commit: a third of the time.
+            if "mariadbd" not in missing:
                 server = stack.enter_context(mariadb.MariaDb(directory / "mariadb"))
                 environment["VWED_TEST_MYSQL_URL"] = f"{server.url}/vwed"
+            elif mariadb.answers():
+                environment["VWED_TEST_MYSQL_URL"] = "mysql://root@127.0.0.1:3306/vwed"
         if "VWED_TEST_REDIS_URL" not in os.environ:
             if redis_answers():
                 environment["VWED_TEST_REDIS_URL"] = "redis://127.0.0.1:6379/0"
