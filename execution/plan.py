@@ -94,9 +94,7 @@ def compile(
     bindings = [Binding() if is_unknown(raw) else binder.bind(raw) for raw in reader.blocks]
     _advise(reader.blocks, problems)
     problems.raise_if_any()
-    readers = [
-        expression for expression in binder.expressions if expression.reads.outputs or expression.reads.all_outputs
-    ]
+    readers = _Readers(binder.expressions)
     built: dict[int, PlanBlock] = {}
     for raw in reversed(reader.blocks):
         binding = bindings[raw.index]
@@ -110,7 +108,7 @@ def compile(
             handler=raw.spec.handler,
             plain=raw.spec.plain,
             loop=raw.spec.loop,
-            keeps=_all_or_some(raw.spec, _kept(raw.name, readers)),
+            keeps=readers.kept(raw.name, raw.spec),
             constant=binding.constant,
             params_text=_fixed_text(raw, binding),
             bind=binding.bind,
@@ -133,20 +131,28 @@ def _fixed_text(raw: RawBlock, binding: Binding) -> str | None:
     return text if len(text) <= _SHORT else None
 
 
-def _kept(block: str, expressions: Sequence[Expression]) -> frozenset[str] | bool:
-    """Which outputs of a block some expression can read: ``True`` all of them, ``False`` none."""
-    names: set[str] = set()
-    for expression in expressions:
-        reads = expression.reads
-        if reads.all_outputs or (block, None) in reads.outputs:
+class _Readers:
+    """Which outputs the expressions of a definition can read, gathered once."""
+
+    def __init__(self, expressions: Sequence[Expression]) -> None:
+        self._any = any(expression.reads.all_outputs for expression in expressions)
+        self._whole: set[str] = set()
+        self._some: dict[str, set[str]] = {}
+        for expression in expressions:
+            for block, output in expression.reads.outputs:
+                if output is None:
+                    self._whole.add(block)
+                else:
+                    self._some.setdefault(block, set()).add(output)
+
+    def kept(self, block: str, spec: BlockSpec) -> frozenset[str] | bool:
+        """Outputs of a block that must be kept: ``True`` all of them, ``False`` none."""
+        if self._any or block in self._whole:
             return True
-        names.update(output for name, output in reads.outputs if name == block and output is not None)
-    return frozenset(names) if names else False
-
-
-def _all_or_some(spec: BlockSpec, keeps: frozenset[str] | bool) -> frozenset[str] | bool:
-    """``True`` when nothing would be left out, which is quicker to find out now than for every execution."""
-    return True if isinstance(keeps, frozenset) and spec.outputs and keeps >= set(spec.outputs) else keeps
+        names = self._some.get(block)
+        if not names:
+            return False
+        return True if spec.outputs and names.issuperset(spec.outputs) else frozenset(names)
 
 
 def _advise(blocks: Sequence[RawBlock], problems: Problems) -> None:

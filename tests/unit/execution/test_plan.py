@@ -219,3 +219,10 @@ def test_problems_can_be_printed_whatever_the_definition_holds() -> None:
     broken = detail(block("b1", f"No{odd}Bp"), say(f"b{odd}", "x"), block("b2", "RepeatNumBp", num=odd * 50))
     for problem in problems({**broken, "inputParams": [declare(odd, "Long"), declare(odd, "Long")]}):
         str(problem).encode("utf-8")
+
+
+def test_ten_thousand_blocks_that_read_each_other_compile_in_seconds() -> None:
+    many = [say(f"b{number}", expr(f"blocks.b{number + 1}.x")) for number in range(9_990)]
+    begun = time.process_time()
+    compile(detail(*many))
+    assert time.process_time() - begun < 20
