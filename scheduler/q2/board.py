@@ -98,6 +98,11 @@ class Board:
         base = slot * _WIDTH
         return time.monotonic() - self._cells[base + _BEAT] if self._cells[base + _PID] else None
 
+    @property
+    def taken(self) -> int:
+        """How many tasks the workers have taken, all together."""
+        return int(sum(self._cells[slot * _WIDTH + _TAKEN] for slot in range(FIRST_WORKER, self.slots)))
+
     def longest_idle(self) -> float:
         """How long the worker that waits longest has been waiting for a task; 0 when all are busy."""
         return max((seat.idle_for or 0.0 for seat in self.seats() if seat.role == "worker"), default=0.0)

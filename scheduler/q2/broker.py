@@ -48,6 +48,7 @@ class RecordBroker(ORM):
         self._listener: doorbell.Listener | None = None
         self._others = Pace(OTHERS_EVERY_S)
         self._more_others = False
+        self._counted = False
         self._tell = Pace(TELL_EVERY_S)
 
     @staticmethod
@@ -94,6 +95,10 @@ class RecordBroker(ORM):
     def _look(self) -> Packages:
         if self._tasks is None or self._drain is None or self._drain.is_set():
             return []
+        if not self._counted:
+            # A pusher that replaces a dead one: what that one claimed may still wait in the channel.
+            self._tasks.assume_unread(queue.claimed_count(self.boot_id))
+            self._counted = True
         room = self._room()
         if room <= 0:
             return []

@@ -112,18 +112,13 @@ class Census:
                 if role == "worker":
                     lapse(name)
 
-    def unstarted(self, seconds: float) -> bool:
-        """Whether this cluster holds a claim that nobody has started for so long."""
-        return bool(self._unstarted(seconds).exists())
-
     def release_lost(self, seconds: float) -> int:
-        """Give such claims back; how many."""
-        return transitions.unclaim(list(self._unstarted(seconds).values_list("pk", flat=True)))
-
-    def _unstarted(self, seconds: float):  # type: ignore[no-untyped-def]
+        """Give back claims of this cluster that nobody has started for so long; how many."""
         boot = self._generation.boot_id if self._generation is not None else ""
         before = clock.now() - timedelta(seconds=seconds)
-        return TaskRecord.objects.filter(status=Status.CLAIMED, boot_id=boot, claimed_at__lt=before)
+        lost = TaskRecord.objects.filter(status=Status.CLAIMED, boot_id=boot, claimed_at__lt=before)
+        pks = list(lost.values_list("pk", flat=True))
+        return transitions.unclaim(pks) if pks else 0
 
     # --- the end -----------------------------------------------------------------------------------------------------
 

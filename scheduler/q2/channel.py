@@ -161,6 +161,10 @@ class Channel:
         self._unread = 0 if self.empty() else max(0, self._unread - taken)
         return self._unread
 
+    def assume_unread(self, messages: int) -> None:
+        """Start counting from ``messages``: for a writer that takes over from one that died."""
+        self._unread = messages
+
     def qsize(self) -> int:
         """A lower bound of the messages waiting: 0, or at least 1 (the kernel counts bytes, not messages)."""
         return 0 if self.empty() else max(1, self._unread)

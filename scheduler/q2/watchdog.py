@@ -66,7 +66,8 @@ class Watchdog:
         self._io = IoChild(options.settings_version) if options.io else None
         self._cluster: KillSafeCluster | None = None
         self._started = 0.0
-        self._deaths = 0
+        self._deaths = self._taken = 0
+        self._moved_at = 0.0
         self.replacements = 0
 
     def run(self) -> int:
@@ -99,8 +100,8 @@ class Watchdog:
         self._census.begin(generation)
         self._cluster = KillSafeCluster(generation)
         self._cluster.start()
-        self._started = time.monotonic()
-        self._deaths = 0
+        self._started = self._moved_at = time.monotonic()
+        self._deaths = self._taken = 0
         if self._io is not None:
             self._io.ensure(generation)
         log.info("cluster %s started with %d workers", generation.boot_id[:8], generation.workers)
@@ -122,9 +123,7 @@ class Watchdog:
         deaths = self._cluster.generation.board.deaths
         if self._look.due() or deaths != self._deaths:
             self._deaths = deaths
-            fault = self._look_at_rows(self._cluster.generation)
-            if fault:
-                self._replace(fault)
+            self._look_at_rows(self._cluster.generation)
 
     def _fault(self, cluster: KillSafeCluster) -> str:
         """What is wrong with the processes, in words; empty when nothing is. Needs no database."""
@@ -135,29 +134,30 @@ class Watchdog:
             age = board.beat_age(slot)
             if age is not None and age > BEAT_LIMIT_S:
                 return f"the {role} has not moved for {age:.1f} s"
-        return ""
+        return self._frozen_queue(cluster.generation)
 
-    def _look_at_rows(self, generation: Generation) -> str:
-        """Write the rows of the processes that fork, rescue lapsed runs; a fault of the queue, in words."""
+    def _frozen_queue(self, generation: Generation) -> str:
+        """Whether something waits between pusher and workers, nobody takes anything, and yet a worker is idle."""
+        taken = generation.board.taken
+        if generation.tasks.empty() or taken != self._taken:
+            self._taken, self._moved_at = taken, time.monotonic()
+        idle = generation.board.longest_idle()
+        if min(idle, time.monotonic() - self._moved_at) < UNSTARTED_LIMIT_S:
+            return ""  # it moves; or all workers have had something to do lately: busy is not frozen
+        return f"claims stay unstarted although a worker has been idle for {idle:.1f} s"
+
+    def _look_at_rows(self, generation: Generation) -> None:
+        """Write the rows of the processes that fork, rescue lapsed runs, give back claims that lost their message."""
         try:
             with brief_connection():
                 self._census.look()
-                if self._census.unstarted(UNSTARTED_LIMIT_S):
-                    return self._judge_unstarted(generation)
+                # A worker that dies between taking a task and starting it takes the message with it.
+                if generation.tasks.empty() and generation.board.longest_idle() >= UNSTARTED_LIMIT_S:
+                    lost = self._census.release_lost(UNSTARTED_LIMIT_S)
+                    if lost:
+                        log.warning("%d claims had lost their message and are ready again", lost)
         except (Error, OSError) as error:
             log.warning("the cluster main cannot reach the database and tries again: %s", error)
-        return ""
-
-    def _judge_unstarted(self, generation: Generation) -> str:
-        """Claims wait though nobody starts them: a busy cluster, a lost message, or a frozen queue?"""
-        idle = generation.board.longest_idle()
-        if idle < UNSTARTED_LIMIT_S:
-            return ""  # all workers have had something to do lately
-        if generation.tasks.empty():
-            # A worker died between taking a task and starting it. Nothing is frozen.
-            log.warning("%d claims had no taker left and are ready again", self._census.release_lost(UNSTARTED_LIMIT_S))
-            return ""
-        return f"claims stay unstarted although a worker has been idle for {idle:.1f} s"
 
     # --- replacing ---------------------------------------------------------------------------------------------------
 

@@ -163,6 +163,20 @@ def test_a_busy_cluster_hands_its_runs_back_when_it_ends(installation: None, tmp
     workloads.assert_ended_once(records)
 
 
+def test_two_clusters_share_the_work_and_no_run_is_done_twice(installation: None, tmp_path: Path) -> None:
+    records = workloads.start("short", 200, queue="shared")
+    with (
+        Cluster(tmp_path / "one.log", queues="shared") as one,
+        Cluster(tmp_path / "two.log", queues="shared") as two,
+    ):
+        records += workloads.start("short", 200, queue="shared")
+        workloads.wait_finished(records, 60)
+        workloads.assert_ended_once(records)
+        boots = {each.rows("sentinel")[0].boot_id for each in (one, two)}
+        keys = [record.pk for record in records]
+        assert set(TaskRecord.objects.filter(pk__in=keys).values_list("boot_id", flat=True)) == boots
+
+
 # --- What can be wrong at the start ----------------------------------------------------------------------------------
 
 

@@ -175,6 +175,18 @@ def test_a_frozen_process_is_noticed_and_the_cluster_replaced(cluster: Cluster, 
     workloads.assert_ended_once(records)
 
 
+def test_a_frozen_idle_worker_does_not_keep_what_was_meant_for_it(installation: None, tmp_path: Path) -> None:
+    with Cluster(tmp_path / "cluster.log", workers=1) as cluster:
+        (frozen,) = cluster.worker_pids()
+        freeze(frozen)
+        records = workloads.start("short", 3)
+        workloads.wait_finished(records, AFTER_OTHER_S, f"with the only worker frozen: {cluster.said()}")
+        cluster.wait_complete()
+        assert frozen not in cluster.processes()
+        assert workloads.recoveries_of(records) == 0
+        workloads.assert_ended_once(records)
+
+
 def _picture(record: TaskRecord) -> tuple[object, ...]:
     """Everything a late writer could change."""
     row = (

@@ -94,6 +94,17 @@ def test_no_more_than_four_per_worker_are_claimed_and_not_started(pusher: Pusher
     assert claimed() == 12  # eight of them wait in the channel, four have been taken
 
 
+def test_a_new_pusher_counts_what_its_predecessor_left_in_the_channel(pusher: Pusher) -> None:
+    workloads.start("short", 30)
+    assert len(pusher.turn()) == 8
+    successor = RecordBroker()
+    pusher.tasks.assume_unread(0)  # a fork of the sentinel knows nothing of it
+    successor.serve(pusher.boot_id, ("default",), 2, pusher.tasks, pusher.drain, lambda: None)
+    assert successor.dequeue() == []
+    assert claimed() == 8
+    successor.close()
+
+
 def test_the_preferred_queue_comes_first_and_the_next_fills_up() -> None:
     made = Pusher(queues=("fast", "default"))
     slow = workloads.start("short", 6)
