@@ -84,10 +84,11 @@ def _from_wait(record: TaskRecord, wait: Wait) -> Reason:
     holder = str(wait.args.get("holder") or "")
     chain, deadlock = _chain(record, holder)
     items = wait.args.get("items")
+    due = _at(wait.due_ms)
     return Reason(
         block=wait.block,
         code=wait.code,
-        args=wait.args,
+        args=wait.args | ({"time": due.isoformat()} if due is not None and wait.code == "time" else {}),
         since=_at(wait.since_ms),
         deadline=_at(wait.deadline_ms),
         rank=wait.args.get("rank"),

@@ -78,6 +78,13 @@ def test_a_deadlock_of_two_is_recognised() -> None:
         assert [reason.deadlock for reason in explain(record)] == [True]
 
 
+def test_a_delay_says_when_the_run_goes_on() -> None:
+    (wait,) = record_document(run(making.delay(60_000)))["waits"]
+    assert wait["code"] == "time"
+    assert wait["args"]["time"] > wait["since"]
+    assert wait["for"] == f"Continues at {wait['args']['time']}."
+
+
 def test_a_ready_run_that_no_cluster_serves_says_so() -> None:
     record = submit(definition=definition(), actor="kim", origin="command", queue="night").record
     (wait,) = record_document(record)["waits"]
