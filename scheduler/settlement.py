@@ -11,7 +11,7 @@ Who loses the race to end a run changes nothing. Lock order: the records, then l
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ from scheduler.fleet import orders
 from scheduler.models import BlockRecord, Effect, EndedCounter, FleetOrder, RunState, TaskDefinition, TaskRecord, Wait
 from scheduler.states import ACTIVE, TRANSITIONS, BlockCode, EffectStatus, Status
 from storage import locations, matching, requests
-from storage.models import Location, StorageRequest
+from storage.models import StorageLocation, StorageRequest
 from storage.requests import Ended as EndedWaits
 from storage.states import RequestState
 
@@ -159,7 +159,7 @@ def _end_waits(runs: Sequence[EndedRun], status: Status, actor: str) -> None:
     freed: list[str] = []
     next_keys: list[str] = []
     releasing = _releasing(runs, status)
-    for record_id in _among(releasing, Location.objects.filter(locked_by__in=releasing), "locked_by"):
+    for record_id in _among(releasing, StorageLocation.objects.filter(locked_by__in=releasing), "locked_by"):
         freed += locations.release_held_by(record_id, actor=actor or record_id, reason="run ended")
     ids = [run.record_id for run in runs]
     live = StorageRequest.objects.filter(holder__in=ids, state__in=(RequestState.PENDING, RequestState.GRANTED))
@@ -173,7 +173,7 @@ def _end_waits(runs: Sequence[EndedRun], status: Status, actor: str) -> None:
 
 def follow_up_later(ended: EndedWaits) -> None:
     """After the commit, give what became free to those who wait for it, and wake them."""
-    transaction.on_commit(partial(matching.follow_up, ended, _wake_holder), robust=True)
+    transaction.on_commit(lambda: _matched(partial(matching.follow_up, ended, _wake_holder)), robust=True)
 
 
 def match_later(site_ids: Iterable[str]) -> None:
@@ -185,7 +185,12 @@ def match_later(site_ids: Iterable[str]) -> None:
 
 def match_request_later(key: str) -> None:
     """After the commit, look for a location for a request that was just written: nothing can slip in between."""
-    transaction.on_commit(partial(matching.match_request, key, _wake_holder), robust=True)
+    transaction.on_commit(lambda: _matched(partial(matching.match_request, key, _wake_holder)), robust=True)
+
+
+def _matched(match: Callable[[], object]) -> None:
+    """Match, and after a conflict again; what fails even then is repaired by the sweep."""
+    conflicts.repeated(match)
 
 
 def _wake_holder(holder: str, key: str) -> None:

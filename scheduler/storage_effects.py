@@ -31,7 +31,7 @@ from storage import finding, locations
 from storage.criteria import Criteria, Wanted
 from storage.errors import StorageError
 from storage.finding import Found, GaveUp, Outcome, Waiting, Withdrawn
-from storage.models import Location
+from storage.models import StorageLocation
 from storage.requests import StorageValues
 from storage.search import Obstacles
 from storage.states import RequestKind
@@ -138,7 +138,7 @@ def _change(effect: ChangeSite, asking: Asking) -> SiteState:
 
 
 def _inspect(effect: InspectSite, asking: Asking) -> SiteState | None:
-    row = Location.objects.filter(site_id=effect.site_id).first()
+    row = StorageLocation.objects.filter(site_id=effect.site_id).first()
     if row is None:
         return None
     return SiteState(row.site_id, row.filled, row.content, row.locked_by, row.disabled, changed=False)

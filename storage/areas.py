@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from storage import journal
 from storage.errors import DuplicateLocation, InvalidValue
-from storage.models import Area, Location
+from storage.models import Area, StorageLocation
 from storage.states import LocationAction, LocationType
 
 _MAX_AT_ONCE = 10_000
@@ -61,12 +61,12 @@ def create(area: Area, new: Sequence[NewLocation], *, actor: str) -> list[str]:
     taken = {site_id for site_id, times in Counter(site_ids).items() if times > 1}
     for start in range(0, len(site_ids), 500):
         chunk = site_ids[start : start + 500]
-        taken.update(Location.objects.filter(site_id__in=chunk).values_list("site_id", flat=True))
+        taken.update(StorageLocation.objects.filter(site_id__in=chunk).values_list("site_id", flat=True))
     if taken:
         raise DuplicateLocation(tuple(sorted(taken)))
     try:
         with transaction.atomic():
-            Location.objects.bulk_create([_row(area, one) for one in new], batch_size=500)
+            StorageLocation.objects.bulk_create([_row(area, one) for one in new], batch_size=500)
             journal.write(
                 [journal.entry(one.site_id, LocationAction.CREATED, actor=actor, after=area.name) for one in new]
             )
@@ -108,8 +108,8 @@ def _check(new: Sequence[NewLocation]) -> None:
                 raise InvalidValue(f"The coordinate {number} of {one.site_id} is out of range.", "Use 32-bit numbers.")
 
 
-def _row(area: Area, one: NewLocation) -> Location:
-    return Location(
+def _row(area: Area, one: NewLocation) -> StorageLocation:
+    return StorageLocation(
         site_id=one.site_id,
         name=one.name,
         area=area,

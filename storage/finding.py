@@ -18,7 +18,7 @@ from storage import locations, requests, search
 from storage.criteria import Criteria, RetryPolicy, Wanted
 from storage.errors import HeldByAnother, NotLockable, UnknownLocation
 from storage.locations import Freed
-from storage.models import Location, StorageRequest
+from storage.models import StorageLocation, StorageRequest
 from storage.requests import StorageValues
 from storage.search import Candidate, Obstacles
 from storage.states import RequestKind, RequestState
@@ -222,7 +222,7 @@ def _consume(own: StorageRequest) -> Found | None:
     takes_lock = own.lock or own.kind == RequestKind.LOCK
     if takes_lock:
         reserved = locations.consume_reservation(own.pk, own.lock_for)
-        holds = reserved or Location.objects.filter(site_id=own.granted_site, locked_by=own.lock_for).exists()
+        holds = reserved or StorageLocation.objects.filter(site_id=own.granted_site, locked_by=own.lock_for).exists()
     else:
         reserved = False
         holds = search.still_fits(own, own.granted_site)
@@ -256,7 +256,7 @@ def _site(wanted: Wanted) -> str:
 
 
 def _known(wanted: Wanted) -> None:
-    if not Location.objects.filter(site_id=_site(wanted)).exists():
+    if not StorageLocation.objects.filter(site_id=_site(wanted)).exists():
         raise UnknownLocation(_site(wanted))
 
 

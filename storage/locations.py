@@ -20,7 +20,7 @@ from django.db.models.functions import Now
 
 from storage import journal
 from storage.errors import HeldByAnother, InvalidValue, NotLockable, StorageError, UnknownLocation
-from storage.models import Location, LocationAttribute, LocationEvent
+from storage.models import LocationAttribute, LocationEvent, StorageLocation
 from storage.states import LocationAction
 
 _HOLDER_LENGTH = 128
@@ -81,7 +81,7 @@ def take(location_id: int, site_id: str, holder: str, *, actor: str = "", reserv
     columns = {"locked_by": holder, "locked_at": Now(), **_touched()}
     if reservation is not None:
         columns |= {"reservation_id": reservation, "match_wanted_at": None}
-    free = Location.objects.filter(pk=location_id, locked_by="", disabled=False, sync_failed=False)
+    free = StorageLocation.objects.filter(pk=location_id, locked_by="", disabled=False, sync_failed=False)
     taken = free.update(**columns)
     if taken:
         action = LocationAction.LOCKED if reservation is None else LocationAction.GRANTED
@@ -139,7 +139,11 @@ def force_unlock(site_id: str, *, actor: str, reason: str) -> Freed:
 def release_held_by(holder: str, *, actor: str = "", reason: str = "") -> list[str]:
     """Free everything ``holder`` holds, in id order; returns the site ids. Three statements, however many."""
     _require_transaction()
-    ids = list(Location.objects.filter(locked_by=holder).order_by("pk").values_list("pk", flat=True)) if holder else []
+    ids = (
+        list(StorageLocation.objects.filter(locked_by=holder).order_by("pk").values_list("pk", flat=True))
+        if holder
+        else []
+    )
     rows = [row for row in _rows(ids) if row.locked_by == holder]
     _free(rows, LocationAction.RELEASED, actor=actor or holder, reason=reason)
     return [row.site_id for row in rows]
@@ -148,7 +152,9 @@ def release_held_by(holder: str, *, actor: str = "", reason: str = "") -> list[s
 def release_reserved(request_ids: Sequence[int], *, actor: str, reason: str = "") -> list[str]:
     """Free what was granted to these requests and not consumed; returns the site ids."""
     _require_transaction()
-    ids = list(Location.objects.filter(reservation_id__in=request_ids).order_by("pk").values_list("pk", flat=True))
+    ids = list(
+        StorageLocation.objects.filter(reservation_id__in=request_ids).order_by("pk").values_list("pk", flat=True)
+    )
     rows = [row for row in _rows(ids) if row.reservation_id in request_ids]
     _free(rows, LocationAction.RELEASED, actor=actor, reason=reason)
     return [row.site_id for row in rows]
@@ -157,18 +163,18 @@ def release_reserved(request_ids: Sequence[int], *, actor: str, reason: str = ""
 def consume_reservation(request_id: int, holder: str) -> bool:
     """Turn the grant of a request into an ordinary lock; false when the location was taken away meanwhile."""
     _require_transaction()
-    return bool(Location.objects.filter(reservation_id=request_id, locked_by=holder).update(reservation_id=None))
+    return bool(StorageLocation.objects.filter(reservation_id=request_id, locked_by=holder).update(reservation_id=None))
 
 
 def mark_matched(location_id: int, rev: int) -> None:
     """Nobody waits for the location as it was at ``rev``; a later change keeps its mark."""
-    Location.objects.filter(pk=location_id, rev=rev).update(match_wanted_at=None)
+    StorageLocation.objects.filter(pk=location_id, rev=rev).update(match_wanted_at=None)
 
 
-def _free(rows: Sequence[Location], action: LocationAction, *, actor: str, reason: str = "") -> None:
+def _free(rows: Sequence[StorageLocation], action: LocationAction, *, actor: str, reason: str = "") -> None:
     if not rows:
         return
-    Location.objects.filter(pk__in=[row.pk for row in rows]).update(
+    StorageLocation.objects.filter(pk__in=[row.pk for row in rows]).update(
         locked_by="", locked_at=None, reservation_id=None, match_wanted_at=Now(), **_touched()
     )
     journal.write([journal.entry(r.site_id, action, actor=actor, before=r.locked_by, reason=reason) for r in rows])
@@ -260,7 +266,7 @@ def enable(site_id: str, *, actor: str, reason: str = "") -> LocationState:
 
 def enable_due(now: datetime, *, limit: int = 100) -> list[str]:
     """Enable what was disabled until a time that has come; returns the site ids. One statement when there is none."""
-    due = Location.objects.filter(disabled_until__lte=now)
+    due = StorageLocation.objects.filter(disabled_until__lte=now)
     ids = list(due.order_by("disabled_until").values_list("pk", flat=True)[:limit])
     if not ids:
         return []
@@ -271,7 +277,7 @@ def enable_due(now: datetime, *, limit: int = 100) -> list[str]:
     return [row.site_id for row in rows]
 
 
-def _enable(row: Location, actor: str, reason: str) -> LocationState:
+def _enable(row: StorageLocation, actor: str, reason: str) -> LocationState:
     columns = {"disabled": False, "disabled_by": "", "disabled_reason": "", "disabled_until": None}
     return _write(row, columns, [_entry(row, LocationAction.ENABLED, True, False, actor, reason)])
 
@@ -295,7 +301,7 @@ def for_each(site_ids: Iterable[str], command: Callable[[str], LocationState | L
     """
     _require_transaction()
     wanted = list(dict.fromkeys(site_ids))
-    ids = dict(Location.objects.filter(site_id__in=wanted).values_list("site_id", "pk"))
+    ids = dict(StorageLocation.objects.filter(site_id__in=wanted).values_list("site_id", "pk"))
     _rows(sorted(ids.values()))
     done, refused = [], []
     for site_id in sorted(wanted, key=lambda one: ids.get(one, 0)):
@@ -311,7 +317,7 @@ def for_each(site_ids: Iterable[str], command: Callable[[str], LocationState | L
 
 def read(site_id: str) -> LocationState | None:
     """One location as it is, or ``None``; takes no lock."""
-    row = Location.objects.filter(site_id=site_id).first()
+    row = StorageLocation.objects.filter(site_id=site_id).first()
     return None if row is None else _state(row, changed=False)
 
 
@@ -320,40 +326,40 @@ def _require_transaction() -> None:
         raise transaction.TransactionManagementError("Storage commands run in the caller's transaction; open one.")
 
 
-def _row(site_id: str) -> Location:
+def _row(site_id: str) -> StorageLocation:
     _require_transaction()
-    row = Location.objects.select_for_update().filter(site_id=site_id).first()
+    row = StorageLocation.objects.select_for_update().filter(site_id=site_id).first()
     if row is None:
         raise UnknownLocation(site_id)
     return row
 
 
-def _rows(ids: Sequence[int]) -> list[Location]:
+def _rows(ids: Sequence[int]) -> list[StorageLocation]:
     """Lock rows in id order: the order everywhere, so that two transactions cannot wait for each other."""
-    return list(Location.objects.select_for_update().filter(pk__in=ids).order_by("pk")) if ids else []
+    return list(StorageLocation.objects.select_for_update().filter(pk__in=ids).order_by("pk")) if ids else []
 
 
 def _touched() -> dict[str, Any]:
     return {"rev": F("rev") + 1, "changed_at": Now()}
 
 
-def _write(row: Location, columns: dict[str, Any], entries: list[LocationEvent]) -> LocationState:
+def _write(row: StorageLocation, columns: dict[str, Any], entries: list[LocationEvent]) -> LocationState:
     if entries:
-        Location.objects.filter(pk=row.pk).update(match_wanted_at=Now(), **columns, **_touched())
+        StorageLocation.objects.filter(pk=row.pk).update(match_wanted_at=Now(), **columns, **_touched())
         for name, value in columns.items():
             setattr(row, name, value)
         journal.write(entries)
     return _state(row, changed=bool(entries))
 
 
-def _state(row: Location, *, changed: bool) -> LocationState:
+def _state(row: StorageLocation, *, changed: bool) -> LocationState:
     return LocationState(
         row.site_id, row.filled, row.content, row.locked_by, row.disabled, row.sync_failed, changed=changed
     )
 
 
 def _entry(
-    row: Location, action: LocationAction, before: object, after: object, actor: str, reason: str = ""
+    row: StorageLocation, action: LocationAction, before: object, after: object, actor: str, reason: str = ""
 ) -> LocationEvent:
     return journal.entry(
         row.site_id, action, actor=actor, holder=row.locked_by, before=before, after=after, reason=reason

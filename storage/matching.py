@@ -22,7 +22,7 @@ from django.db.models import Q, QuerySet
 
 from storage import locations, requests, search
 from storage.criteria import Criteria, fits, wait_keys
-from storage.models import Location, StorageRequest
+from storage.models import StorageLocation, StorageRequest
 from storage.requests import Ended, Wake
 from storage.states import RequestKind, RequestState
 
@@ -93,7 +93,7 @@ def sweep(wake: WakeUp, *, now: datetime, limit: int = 100) -> Sweep:
     for one in (*ended.woken, *nudged):
         _wake_isolated(wake, one)
     missed = Q(match_wanted_at__lte=now - _MISSED_AFTER)
-    sites = Location.objects.filter(missed).order_by("match_wanted_at").values_list("site_id", flat=True)[:limit]
+    sites = StorageLocation.objects.filter(missed).order_by("match_wanted_at").values_list("site_id", flat=True)[:limit]
     waits = StorageRequest.objects.filter(missed, state=RequestState.PENDING).order_by("match_wanted_at")
     todo_sites = list(dict.fromkeys([*enabled, *sites]))
     todo_keys = list(dict.fromkeys([*ended.next_keys, *waits.values_list("key", flat=True)[:limit]]))
@@ -152,7 +152,7 @@ class _Matching:
 
     def _match_location(self, site_id: str) -> None:
         """Serve the waits for one location, in batches, until it is taken or nobody is left; wake after each commit."""
-        seen = Location.objects.filter(site_id=site_id).first()
+        seen = StorageLocation.objects.filter(site_id=site_id).first()
         if seen is None:
             return
         if not _waits_for(seen).exists():
@@ -163,7 +163,7 @@ class _Matching:
         batch = _Batch()
         while batch.more:
             with transaction.atomic(durable=True):
-                heads = batch.serve(Location.objects.select_for_update().get(pk=seen.pk))
+                heads = batch.serve(StorageLocation.objects.select_for_update().get(pk=seen.pk))
             self._keys.extend(heads)
             for grant in batch.grants:
                 self._wake(grant.holder, grant.key)
@@ -180,7 +180,7 @@ class _Batch:
         #: Fair queues whose head does not fit: nobody behind it may be served.
         self._blocked: set[str] = set()
 
-    def serve(self, location: Location) -> tuple[str, ...]:
+    def serve(self, location: StorageLocation) -> tuple[str, ...]:
         """Serve the next requests of a location whose row is locked; returns the new heads of fair queues."""
         rows = self._next_rows(location)
         self.grants = []
@@ -196,7 +196,7 @@ class _Batch:
             locations.mark_matched(location.pk, location.rev)
         return requests.next_heads(served)
 
-    def _next_rows(self, location: Location) -> list[StorageRequest]:
+    def _next_rows(self, location: StorageLocation) -> list[StorageRequest]:
         rows = _waits_for(location)
         if self._blocked:
             rows = rows.exclude(fair_key__in=self._blocked)
@@ -215,7 +215,7 @@ class _Batch:
         return False
 
 
-def _serve(location: Location, row: StorageRequest) -> bool:
+def _serve(location: StorageLocation, row: StorageRequest) -> bool:
     """Grant one request; a locking one takes the location, once. False when it was withdrawn meanwhile."""
     if not requests.grant(row, location.site_id):
         return False
@@ -237,7 +237,7 @@ def _sites_for(row: StorageRequest) -> list[str]:
     return [candidate.site_id for candidate in found]
 
 
-def _waits_for(location: Location) -> QuerySet[StorageRequest]:
+def _waits_for(location: StorageLocation) -> QuerySet[StorageRequest]:
     """Pending requests whose criteria this location meets by its values; its lock is looked at by ``fits``.
 
     A locked location can serve its own holder, a disabled one who waits for its release.

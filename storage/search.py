@@ -13,7 +13,7 @@ from datetime import datetime
 from django.db.models import Case, CharField, Count, Q, QuerySet, Value, When
 
 from storage.criteria import Criteria, RequestLike, fits
-from storage.models import Location
+from storage.models import StorageLocation
 
 #: Candidates looked at in one round of a search; the next round looks at those behind.
 CANDIDATES = 8
@@ -76,7 +76,7 @@ def candidates(wanted: Criteria, holder: str, *, descending: bool, after: str | 
 
 def still_fits(granted: RequestLike, site_id: str) -> bool:
     """Whether a location that was granted without a lock can still be taken. One query."""
-    row = Location.objects.filter(site_id=site_id).first()
+    row = StorageLocation.objects.filter(site_id=site_id).first()
     return row is not None and fits(row, granted)
 
 
@@ -91,7 +91,7 @@ def obstacles(wanted: Criteria, holder: str, *, shown: int = SHOWN) -> Obstacles
         default=Value(_ELIGIBLE),
         output_field=CharField(),
     )
-    rows = Location.objects.filter(asked.fixed).annotate(why=why)
+    rows = StorageLocation.objects.filter(asked.fixed).annotate(why=why)
     counts: Mapping[str, int] = dict(rows.order_by().values_list("why").annotate(Count("pk")))
     named = (
         rows.exclude(why=_ELIGIBLE)
@@ -138,7 +138,7 @@ def conditions(wanted: Criteria, holder: str) -> Conditions:
     )
 
 
-def _eligible(wanted: Criteria, holder: str) -> QuerySet[Location]:
+def _eligible(wanted: Criteria, holder: str) -> QuerySet[StorageLocation]:
     asked = {
         "site_id": wanted.site_id,
         "group_name": wanted.group,
@@ -148,7 +148,7 @@ def _eligible(wanted: Criteria, holder: str) -> QuerySet[Location]:
     }
     given = {column: value for column, value in asked.items() if value is not None}
     usable = _usable_locks(wanted, holder)
-    return Location.objects.filter(disabled=False, sync_failed=False, locked_by__in=usable, **given)
+    return StorageLocation.objects.filter(disabled=False, sync_failed=False, locked_by__in=usable, **given)
 
 
 def _usable_locks(wanted: Criteria, holder: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from django.db.models import Count, Q, QuerySet
 
 from storage import search
 from storage.criteria import Criteria, wait_keys
-from storage.models import Area, Location, LocationEvent, StorageRequest
+from storage.models import Area, LocationEvent, StorageLocation, StorageRequest
 from storage.search import Obstacles
 from storage.states import RequestKind, RequestState
 
@@ -127,7 +127,7 @@ def counts_by_area() -> list[AreaCounts]:
 
 def cells(area_id: int, *, group: str | None = None, level: int | None = None) -> list[Cell]:
     """The locations of an area by group and id. One query."""
-    rows = Location.objects.filter(area_id=area_id)
+    rows = StorageLocation.objects.filter(area_id=area_id)
     if group is not None:
         rows = rows.filter(group_name=group)
     if level is not None:
@@ -137,18 +137,18 @@ def cells(area_id: int, *, group: str | None = None, level: int | None = None) -
 
 def changed_cells(area_id: int, since: datetime) -> list[Cell]:
     """Cells of an area that changed at ``since`` or later. One query."""
-    rows = Location.objects.filter(area_id=area_id, changed_at__gte=since)
+    rows = StorageLocation.objects.filter(area_id=area_id, changed_at__gte=since)
     return _cells(rows.order_by("pk"))
 
 
-def _cells(rows: QuerySet[Location]) -> list[Cell]:
+def _cells(rows: QuerySet[StorageLocation]) -> list[Cell]:
     columns = ["pk" if column.name == "id" else column.name for column in fields(Cell)]
     return [Cell(*values) for values in rows.values_list(*columns)]
 
 
 def locked_rows(*, holders: Sequence[str] | None = None, after: str = "", limit: int = 1000) -> list[LockedRow]:
     """Locks by site id, of these holders or of all; ``after`` continues behind a site id. One query."""
-    rows = Location.objects.exclude(locked_by="").filter(site_id__gt=after)
+    rows = StorageLocation.objects.exclude(locked_by="").filter(site_id__gt=after)
     if holders is not None:
         rows = rows.filter(locked_by__in=holders)
     values = rows.order_by("site_id").values_list(
@@ -193,7 +193,7 @@ def ended_requests(since: datetime, *, limit: int = PAGE) -> list[StorageRequest
 
 def who_wants(site_id: str, *, limit: int = 12) -> list[StorageRequest]:
     """Pending requests that this location could serve by its values, in order of grants. Two queries."""
-    row = Location.objects.filter(site_id=site_id).first()
+    row = StorageLocation.objects.filter(site_id=site_id).first()
     if row is None:
         return []
     waits = StorageRequest.objects.filter(wait_key__in=list(wait_keys(row)))
@@ -245,7 +245,7 @@ def _candidate_counts(page: Sequence[StorageRequest]) -> dict[_Question, Candida
             f"fill{number}": Count("pk", filter=usable & want.fill),
             f"eligible{number}": Count("pk", filter=usable & ~want.fill & ~want.content),
         }
-    found = Location.objects.aggregate(**columns)
+    found = StorageLocation.objects.aggregate(**columns)
     return {
         question: CandidateCounts(*(found[f"{name}{n}"] for name in ("total", "eligible", "fill", "locked", "off")))
         for n, question in enumerate(questions)

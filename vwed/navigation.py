@@ -64,13 +64,19 @@ NAVIGATION: list[dict[str, Any]] = [
                 "scheduler.view_taskrecord",
                 f"{_SCHEDULER}/taskrecord/",
             ),
-            _item(_("Storage map"), "grid_view", "admin:storage_map", "storage.view_location", "/admin/storage/map/"),
+            _item(
+                _("Storage map"),
+                "grid_view",
+                "admin:storage_map",
+                "storage.view_storagelocation",
+                "/admin/storage/map/",
+            ),
             _item(
                 _("Locations"),
                 "shelves",
-                "admin:storage_location_changelist",
-                "storage.view_location",
-                "/admin/storage/location/",
+                "admin:storage_storagelocation_changelist",
+                "storage.view_storagelocation",
+                "/admin/storage/storagelocation/",
             ),
             _item(
                 _("Storage requests"),
@@ -132,6 +138,7 @@ UNFOLD: dict[str, Any] = {
     ],
     "STYLES": [lambda request: static("vwed/console.css")],
     "SCRIPTS": [lambda request: static("vwed/js/boot.js")],
+    "LOGIN": {"form": "vwed.console.sign_in.SignInForm"},
     "SIDEBAR": {"show_search": True, "command_search": True, "navigation": NAVIGATION},
     "COLORS": {
         # A blue around hue 260: the theme's violet is too near the tone that says "a person is needed".

@@ -15,7 +15,7 @@ _VIEW = (
     "scheduler.view_servicerow",
     "scheduler.view_fleetorder",
     "storage.view_area",
-    "storage.view_location",
+    "storage.view_storagelocation",
     "storage.view_storagerequest",
 )
 _OPERATE = (
@@ -23,13 +23,13 @@ _OPERATE = (
     "scheduler.decide_taskrecord",
     "scheduler.bulk_taskrecord",
     "scheduler.run_taskdefinition",
-    "storage.operate_location",
+    "storage.operate_storagelocation",
 )
 _ENGINEER = (
     "scheduler.add_taskdefinition",
     "scheduler.change_taskdefinition",
     "scheduler.view_auditentry",
-    "storage.force_release_location",
+    "storage.force_release_storagelocation",
 )
 _ADMINISTER = tuple(
     f"auth.{verb}_{model}" for verb in ("view", "add", "change", "delete") for model in ("user", "group")
@@ -37,9 +37,9 @@ _ADMINISTER = tuple(
 
 #: Permissions of the console on rows of packages that know no users: model → codename → name.
 _OWN = {
-    "storage.location": {
-        "operate_location": "Can fill, empty, lock, release and disable locations",
-        "force_release_location": "Can release a location that a live run holds",
+    "storage.storagelocation": {
+        "operate_storagelocation": "Can fill, empty, lock, release and disable locations",
+        "force_release_storagelocation": "Can release a location that a live run holds",
     }
 }
 

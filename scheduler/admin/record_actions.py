@@ -15,7 +15,7 @@ from scheduler import cancel, pausing
 from scheduler.errors import Refused
 from scheduler.models import FleetOrder, TaskRecord
 from scheduler.states import ACTIVE, Status
-from storage.models import Location
+from storage.models import StorageLocation
 from vwed.console.confirm import Answer, Question, ask
 from vwed.console.permit import require
 
@@ -100,7 +100,7 @@ def _command(name: str, rows: Rows) -> str:
 
 def _ask_cancel(rows: Rows) -> Question:
     orders = FleetOrder.objects.filter(record__in=rows, closed=False).count()
-    locks = Location.objects.filter(locked_by__in=[row.record_id for row in rows]).count()
+    locks = StorageLocation.objects.filter(locked_by__in=[row.record_id for row in rows]).count()
     consequence = [
         _("Running blocks stop within 2 s; waiting and queued runs end at once."),
         ngettext(

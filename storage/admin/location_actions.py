@@ -16,12 +16,12 @@ from scheduler import sites
 from scheduler.errors import Refused
 from scheduler.models import TaskRecord
 from scheduler.states import ACTIVE
-from storage.models import Location
+from storage.models import StorageLocation
 from vwed.console.confirm import Question, ask
 from vwed.console.permit import require
 
-OPERATE = "storage.operate_location"
-FORCE = "storage.force_release_location"
+OPERATE = "storage.operate_storagelocation"
+FORCE = "storage.force_release_storagelocation"
 _MATCHED = gettext_lazy("Waiting requests are matched at once.")
 
 
@@ -32,8 +32,8 @@ class Command:
     verb: Promise
     icon: str
     consequence: Promise
-    offered: Callable[[Location], bool]
-    run: Callable[[Location, str, str], sites.SitesResult]
+    offered: Callable[[StorageLocation], bool]
+    run: Callable[[StorageLocation, str, str], sites.SitesResult]
     reason_required: bool = False
     danger: bool = False
 
@@ -87,7 +87,7 @@ COMMANDS: Mapping[str, Command] = {
 }
 
 
-def offered(request: HttpRequest, row: Location) -> list[tuple[str, Command]]:
+def offered(request: HttpRequest, row: StorageLocation) -> list[tuple[str, Command]]:
     """Commands that fit the location's state, for people who may give them."""
     if not request.user.has_perm(OPERATE):
         return []
@@ -96,14 +96,14 @@ def offered(request: HttpRequest, row: Location) -> list[tuple[str, Command]]:
 
 def command(request: HttpRequest, pk: int, command: str) -> HttpResponse:
     """Ask, then do it. A lock of a live run needs the right to release by force."""
-    row = Location.objects.filter(pk=pk).first()
+    row = StorageLocation.objects.filter(pk=pk).first()
     item = COMMANDS.get(command)
     if row is None or item is None:
         raise Http404
     run = _live_holder(row) if command == "release" else None
     need = FORCE if run is not None else OPERATE
     require(request, need, action=f"{command}_location", object_type="location", object_id=row.site_id)
-    back = reverse("admin:storage_location_change", args=(row.pk,))
+    back = reverse("admin:storage_storagelocation_change", args=(row.pk,))
     consequence: list[Promise | str] = [item.consequence, _MATCHED]
     if run is not None:
         consequence.append(
@@ -124,7 +124,7 @@ def command(request: HttpRequest, pk: int, command: str) -> HttpResponse:
     return HttpResponseRedirect(back)
 
 
-def _do(request: HttpRequest, item: Command, row: Location, reason: str) -> None:
+def _do(request: HttpRequest, item: Command, row: StorageLocation, reason: str) -> None:
     try:
         result = item.run(row, request.user.get_username(), reason)
     except Refused as refusal:
@@ -136,7 +136,7 @@ def _do(request: HttpRequest, item: Command, row: Location, reason: str) -> None
         messages.success(request, _("%(site)s: done.") % {"site": row.site_id})
 
 
-def _live_holder(row: Location) -> TaskRecord | None:
+def _live_holder(row: StorageLocation) -> TaskRecord | None:
     if not row.locked_by:
         return None
     return TaskRecord.objects.filter(record_id=row.locked_by, status__in=sorted(ACTIVE)).only("record_id").first()

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from scheduler.models import TaskRecord
 from storage.admin import location_actions
-from storage.models import Area, Location, LocationEvent, StorageRequest
+from storage.models import Area, LocationEvent, StorageLocation, StorageRequest
 from storage.states import RequestState
 from vwed.admin_base import ConsoleAdmin, page
 from vwed.console.listing import Filter, Listing, Search, begins_with
@@ -22,7 +22,7 @@ from vwed.console.permit import require_view
 EVENTS = 20
 
 
-@admin.register(Location)
+@admin.register(StorageLocation)
 class LocationAdmin(ConsoleAdmin):
     """Locations. Their rows are written by the storage commands alone."""
 
@@ -32,7 +32,7 @@ class LocationAdmin(ConsoleAdmin):
         """The commands beside Django's own addresses."""
         view = self.admin_site.admin_view
         return [
-            path("<int:pk>/do/<slug:command>/", view(location_actions.command), name="storage_location_command"),
+            path("<int:pk>/do/<slug:command>/", view(location_actions.command), name="storage_storagelocation_command"),
             *super().get_urls(),
         ]
 
@@ -40,7 +40,7 @@ class LocationAdmin(ConsoleAdmin):
         """By site id."""
         return Listing(
             request,
-            Location.objects.select_related("area"),
+            StorageLocation.objects.select_related("area"),
             order="site_id",
             filters=(
                 Filter("state", _("State"), _STATES, _by_state),
@@ -61,7 +61,7 @@ class LocationAdmin(ConsoleAdmin):
         require_view(request, self.view_permission)
         if not object_id.isdigit():
             raise Http404
-        row = Location.objects.select_related("area").filter(pk=int(object_id)).first()
+        row = StorageLocation.objects.select_related("area").filter(pk=int(object_id)).first()
         if row is None:
             raise Http404
         wanted = StorageRequest.objects.filter(state=RequestState.PENDING, site_id=row.site_id).order_by("rank", "id")

@@ -2,7 +2,7 @@
 
 from storage.models.area import Area
 from storage.models.event import LocationEvent
-from storage.models.location import Location, LocationAttribute
+from storage.models.location import LocationAttribute, StorageLocation
 from storage.models.request import StorageRequest
 
-__all__ = ["Area", "Location", "LocationAttribute", "LocationEvent", "StorageRequest"]
+__all__ = ["Area", "LocationAttribute", "LocationEvent", "StorageLocation", "StorageRequest"]

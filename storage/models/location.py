@@ -16,7 +16,7 @@ from storage.models.fields import ExactCharField
 from storage.states import LocationType
 
 
-class Location(models.Model):
+class StorageLocation(models.Model):
     """One place for one load."""
 
     site_id = ExactCharField(max_length=128, unique=True)
@@ -94,7 +94,7 @@ class Location(models.Model):
 class LocationAttribute(models.Model):
     """A named extension value of a location."""
 
-    location = models.ForeignKey(Location, on_delete=models.CASCADE, related_name="attributes")
+    location = models.ForeignKey(StorageLocation, on_delete=models.CASCADE, related_name="attributes")
     name = ExactCharField(max_length=128)
     value = ExactCharField(max_length=255, blank=True, default="")
 

@@ -48,7 +48,7 @@ class StorageRequest(models.Model):
 
     #: When somebody has to look at this row again: pending - deadline; granted - wake repair; ended - when it ended.
     due_at = models.DateTimeField(null=True, editable=False)
-    #: See ``Location.match_wanted_at``.
+    #: See ``StorageLocation.match_wanted_at``.
     match_wanted_at = models.DateTimeField(null=True, editable=False)
     granted_at = models.DateTimeField(null=True, blank=True)
     granted_site = ExactCharField(max_length=128, blank=True, default="")

@@ -13,7 +13,7 @@ from scheduler.cancel import cancel
 from scheduler.models import FleetOrder, TaskDefinition, TaskRecord
 from storage import areas
 from storage.areas import NewLocation
-from storage.models import Location
+from storage.models import StorageLocation
 from tests.acceptance.conftest import Plant
 from tests.acceptance.scenario import Case, cases, matches, rounds
 from tests.support.waiting import wait_until
@@ -38,9 +38,9 @@ def site(plant: Plant, request: pytest.FixtureRequest) -> Iterator[None]:
             areas.create(areas.ensure_area("A"), [NewLocation(name) for name in names], actor="tester")
         disabled = [site["siteId"] for site in given if site.get("disabled")]
         sites.disable(disabled, actor="tester", origin="command", reason="scenario")
-        assert Location.objects.filter(site_id__in=names, disabled=True).count() == len(disabled)
+        assert StorageLocation.objects.filter(site_id__in=names, disabled=True).count() == len(disabled)
     yield
-    Location.objects.filter(site_id__in=names).delete()
+    StorageLocation.objects.filter(site_id__in=names).delete()
 
 
 @pytest.mark.parametrize("case_id", [name for name, case in CASES.items() if not case.event])

@@ -71,7 +71,10 @@ def test_running_it_again_keeps_the_data_and_makes_no_second_password(console: C
     console.start("--prepare", "--demo", "--workers", "1")
     console.wait_for(UP)
     console.ctrl_c()
-    before = rows(console, "SELECT password FROM auth_user"), rows(console, "SELECT COUNT(*) FROM storage_location")
+    before = (
+        rows(console, "SELECT password FROM auth_user"),
+        rows(console, "SELECT COUNT(*) FROM storage_storagelocation"),
+    )
 
     console.start("--prepare", "--demo", "--workers", "1")
     said = console.wait_for(UP)
@@ -79,14 +82,17 @@ def test_running_it_again_keeps_the_data_and_makes_no_second_password(console: C
 
     assert "password was shown at the first start" in said["who"]
     assert "Demo warehouse" not in console.text()
-    after = rows(console, "SELECT password FROM auth_user"), rows(console, "SELECT COUNT(*) FROM storage_location")
+    after = (
+        rows(console, "SELECT password FROM auth_user"),
+        rows(console, "SELECT COUNT(*) FROM storage_storagelocation"),
+    )
     assert after == before
 
 
 def test_without_demo_it_starts_empty_and_a_child_that_dies_is_started_again(console: Console) -> None:
     console.start("--prepare", "--workers", "1")
     console.wait_for(UP)
-    assert rows(console, "SELECT COUNT(*) FROM storage_location") == [(0,)]
+    assert rows(console, "SELECT COUNT(*) FROM storage_storagelocation") == [(0,)]
     assert not any("fleet_simulator" in " ".join(each.cmdline()) for each in console.family())
 
     web = next(each for each in console.family() if "uvicorn" in " ".join(each.cmdline()))

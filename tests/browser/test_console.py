@@ -129,7 +129,7 @@ CHINESE_PAGES = (
     "/admin/scheduler/taskdefinition/",
     "/admin/scheduler/taskdefinition/import/",
     "/admin/storage/map/",
-    "/admin/storage/location/",
+    "/admin/storage/storagelocation/",
     "/admin/storage/storagerequest/",
     "/admin/services/",
     "/admin/scheduler/auditentry/",

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from scheduler.models import AuditEntry
 from scheduler.states import Status
-from storage.models import Location, LocationEvent, StorageRequest
+from storage.models import LocationEvent, StorageLocation, StorageRequest
 from storage.states import RequestState
 from tests.commands.invoke import Ran, run
 from tests.db.scheduler import making
@@ -33,8 +33,8 @@ def active_run() -> str:
     return making.record(status=Status.WAITING).record_id
 
 
-def row() -> Location:
-    return Location.objects.get(site_id="B-01")
+def row() -> StorageLocation:
+    return StorageLocation.objects.get(site_id="B-01")
 
 
 def test_create_places_a_location_and_is_audited() -> None:
@@ -53,7 +53,7 @@ def test_create_places_a_location_and_is_audited() -> None:
 
 def test_create_makes_a_grid() -> None:
     assert locations("create", "P", "--area", "Hall", "--group", "PICK", "--grid", "2x3").code == 0
-    assert list(Location.objects.values_list("site_id", "row", "column"))[-1] == ("P-02-03", 2, 3)
+    assert list(StorageLocation.objects.values_list("site_id", "row", "column"))[-1] == ("P-02-03", 2, 3)
 
 
 @pytest.mark.usefixtures("shelf")
@@ -62,7 +62,7 @@ def test_a_second_location_of_that_id_is_refused_and_nothing_is_created() -> Non
 
     assert ran.code == 1
     assert ran.json()["error"]["code"] == "location_exists"
-    assert Location.objects.count() == 1
+    assert StorageLocation.objects.count() == 1
 
 
 @pytest.mark.usefixtures("shelf")
@@ -72,7 +72,7 @@ def test_list_prints_all_fields() -> None:
     (listed,) = locations("list", "--json").json()["locations"]
 
     assert (listed["site_id"], listed["locked"], listed["locked_by"], listed["area"]) == ("B-01", True, "maria", "Hall")
-    stored = {field.attname for field in Location._meta.concrete_fields}
+    stored = {field.attname for field in StorageLocation._meta.concrete_fields}
     internal = {"id", "area_id", "group_name", "reservation_id", "match_wanted_at"}
     assert stored - internal <= set(listed)
     assert "locked by maria" in locations("list").out

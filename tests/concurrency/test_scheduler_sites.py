@@ -9,7 +9,7 @@ import pytest
 from scheduler import executor, queue
 from scheduler.models import JournalEntry, TaskRecord, Wait
 from scheduler.states import ACTIVE, Status
-from storage.models import Location, LocationEvent, StorageRequest
+from storage.models import LocationEvent, StorageLocation, StorageRequest
 from tests.concurrency.storage_threads import holders_over_time, side_by_side
 from tests.db.scheduler.making import assign, block, definition, process, record
 from tests.db.storage.warehouse import build
@@ -45,7 +45,7 @@ def _nothing_or_ready() -> bool:
 def _standing() -> str:
     runs = TaskRecord.objects.filter(status__in=ACTIVE).values_list("record_id", "status", "wake_seq")
     wanted = StorageRequest.objects.filter(state__in=("pending", "granted"))
-    held = Location.objects.values_list("site_id", "locked_by", "match_wanted_at")
+    held = StorageLocation.objects.values_list("site_id", "locked_by", "match_wanted_at")
     return f"runs {[*runs]}, requests {[*wanted.values_list('key', 'state', 'match_wanted_at')]}, locations {[*held]}"
 
 
@@ -66,6 +66,6 @@ def test_runs_of_two_clusters_share_few_locations_and_all_finish() -> None:
     assert JournalEntry.objects.count() == RUNS
     entries = LocationEvent.objects.order_by("id").values_list("site_id", "action", "before", "after")
     assert not any(holders_over_time(list(entries)).values())
-    assert not Location.objects.exclude(locked_by="").exists()
+    assert not StorageLocation.objects.exclude(locked_by="").exists()
     assert not StorageRequest.objects.filter(state__in=("pending", "granted")).exists()
     assert not Wait.objects.exists()

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from storage import locations, matching, requests
 from storage.finding import Found, Waiting
-from storage.models import Location, LocationEvent, StorageRequest
+from storage.models import LocationEvent, StorageLocation, StorageRequest
 from storage.states import RequestState
 from tests.concurrency.storage_threads import holders_over_time, side_by_side
 from tests.db.storage.warehouse import Bell, build, find, holder_of, lock, release
@@ -84,7 +84,7 @@ def test_40_runs_share_5_locations_one_holder_each_and_nobody_waits_for_ever() -
 
     assert holders_over_time(journal()) == {f"B-{n:02}": "" for n in range(5)}
     assert not StorageRequest.objects.filter(state__in=(RequestState.PENDING, RequestState.GRANTED)).exists()
-    assert not Location.objects.exclude(locked_by="").exists()
+    assert not StorageLocation.objects.exclude(locked_by="").exists()
 
 
 def test_a_release_between_the_search_and_the_commit_of_the_wait_is_not_lost() -> None:
@@ -152,8 +152,10 @@ def test_a_run_that_looks_again_while_it_is_granted_ends_with_one_location() -> 
 
         outcome = results[0] if isinstance(results[0], Found) else find(holder)
         assert isinstance(outcome, Found)
-        assert list(Location.objects.filter(locked_by=holder).values_list("site_id", flat=True)) == [outcome.site_id]
-        assert not Location.objects.filter(reservation__isnull=False).exists()
+        assert list(StorageLocation.objects.filter(locked_by=holder).values_list("site_id", flat=True)) == [
+            outcome.site_id
+        ]
+        assert not StorageLocation.objects.filter(reservation__isnull=False).exists()
         with transaction.atomic():
             locations.release_held_by(holder)
 
@@ -190,7 +192,7 @@ def test_two_locations_that_become_free_together_serve_one_wait_once() -> None:
         side_by_side(lambda bell=bell: matching.match(["B-01"], bell), lambda bell=bell: matching.match(["B-02"], bell))
 
         assert bell.holders == [holder]
-        assert Location.objects.filter(locked_by=holder).count() == 1
+        assert StorageLocation.objects.filter(locked_by=holder).count() == 1
         find(holder)
         with transaction.atomic():
             locations.release_held_by(holder)

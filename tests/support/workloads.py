@@ -10,7 +10,7 @@ from scheduler.importing import import_file
 from scheduler.models import BlockRecord, Effect, FleetOrder, JournalEntry, RunState, TaskRecord, Wait
 from scheduler.states import ENDED, Status
 from scheduler.submission import submit
-from storage.models import Location
+from storage.models import StorageLocation
 from tests.support.tasks import block, detail, task_file
 from tests.support.waiting import wait_until
 from vwed.tuning import store
@@ -91,7 +91,7 @@ def assert_ended_once(records: Sequence[TaskRecord]) -> None:
         assert not Effect.objects.filter(record_id__in=part, status__in=("pending", "sent")).exists()
         assert not FleetOrder.objects.filter(record_id__in=part, closed=False).exists()
     names = {record.record_id for record in records}
-    assert not Location.objects.filter(locked_by__in=names).exists(), "a location is still locked"
+    assert not StorageLocation.objects.filter(locked_by__in=names).exists(), "a location is still locked"
     assert not TaskRecord.objects.filter(status__in=(Status.CLAIMED, Status.RUNNING)).exists()
 
 

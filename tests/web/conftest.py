@@ -17,7 +17,7 @@ from scheduler.models import BlockRecord, LogLine, TaskDefinition, TaskRecord
 from scheduler.states import BlockCode, Status
 from storage import areas
 from storage.areas import NewLocation
-from storage.models import Location
+from storage.models import StorageLocation
 
 ROLES = ("Viewer", "Operator", "Engineer", "Administrator")
 
@@ -123,11 +123,11 @@ def make_record(definition: TaskDefinition) -> Callable[..., TaskRecord]:
 
 
 @pytest.fixture
-def site(db: None) -> Location:
+def site(db: None) -> StorageLocation:
     """One free location."""
     with transaction.atomic():
         areas.create(areas.ensure_area("hall", "Hall A"), [NewLocation("B-03", group="B", row=1, column=1)], actor="t")
-    return Location.objects.get(site_id="B-03")
+    return StorageLocation.objects.get(site_id="B-03")
 
 
 def add_block(record: TaskRecord, seq: int, name: str, **fields: Any) -> BlockRecord:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from unittest import mock
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, User
 from django.db import OperationalError, connection
 from django.test import Client
 
 from scheduler import clock
-from scheduler.models import ProcessRow
+from scheduler.models import AuditEntry, ProcessRow
 from tests.web.conftest import ROLES
 from vwed.roles import ROLES as GIVEN
 
@@ -88,6 +89,42 @@ def test_the_language_can_be_chosen_before_signing_in(client: Client, db: None) 
 
     assert 'lang="zh-hans"' in answer.content.decode()
     assert "English" in answer.content.decode()
+
+
+def _sign_in(client: Client, name: str, password: str) -> str:
+    answer = client.post("/admin/login/", {"username": name, "password": password, "next": "/admin/"})
+    return "in" if answer.status_code == 302 else answer.content.decode()
+
+
+def test_wrong_passwords_bring_a_pause_for_that_name_and_leave_entries(people: dict[str, User]) -> None:
+    known, unknown = Client(), Client()
+
+    texts = [_sign_in(known, "viewer", f"wrong-{number}") for number in range(5)]
+    stranger = _sign_in(unknown, "no-such-name", "wrong")
+    paused = _sign_in(known, "viewer", "role-password-1")
+    other = _sign_in(known, "operator", "role-password-1")
+
+    assert all("Please enter the correct username and password" in text for text in [*texts, stranger])
+    assert "Too many attempts. Try again in 1" in paused
+    assert other == "in"
+    assert AuditEntry.objects.filter(action="sign_in", refused=True, actor="viewer").count() == 5
+
+
+def test_the_pause_ends(people: dict[str, User]) -> None:
+    client = Client()
+    for number in range(5):
+        _sign_in(client, "viewer", f"wrong-{number}")
+    AuditEntry.objects.update(at=clock.now() - timedelta(minutes=16))
+
+    assert _sign_in(client, "viewer", "role-password-1") == "in"
+
+
+def test_signing_in_does_not_lead_to_another_host(people: dict[str, User]) -> None:
+    answer = Client().post(
+        "/admin/login/", {"username": "viewer", "password": "role-password-1", "next": "https://evil.example/"}
+    )
+
+    assert answer["Location"].startswith("/")
 
 
 def test_healthz_needs_no_database(client: Client) -> None:

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from scheduler import clock, sites
 from scheduler.models import JournalEntry, TaskDefinition, TaskRecord, Wait
 from scheduler.states import BlockCode, Status
-from storage.models import Location
+from storage.models import StorageLocation
 from tests.web.conftest import add_block, add_log
 
 HOSTILE = "\"><script>alert(1)</script>{{6007*6007}}' onload=x: alert(1), y"
@@ -242,11 +242,13 @@ def test_a_definition_shows_its_tree_inputs_and_versions(admin: Client, definiti
     assert admin.get(f"{url}?version=99").status_code == 404
 
 
-def test_a_location_says_who_holds_it(admin: Client, site: Location, make_record: Callable[..., TaskRecord]) -> None:
+def test_a_location_says_who_holds_it(
+    admin: Client, site: StorageLocation, make_record: Callable[..., TaskRecord]
+) -> None:
     record = make_record("run-1", Status.WAITING)
     sites.lock(["B-03"], "run-1", actor="tests", origin="command")
 
-    page = admin.get(f"/admin/storage/location/{site.pk}/change/").content.decode()
+    page = admin.get(f"/admin/storage/storagelocation/{site.pk}/change/").content.decode()
     board = admin.get("/admin/storage/map/").content.decode()
 
     assert f"/taskrecord/{record.pk}/change/" in page
@@ -260,7 +262,7 @@ def test_a_location_says_who_holds_it(admin: Client, site: Location, make_record
         ("/admin/", "no cluster is alive"),
         ("/admin/scheduler/taskrecord/", "manage.py run_task"),
         ("/admin/scheduler/taskdefinition/", "manage.py import_tasks"),
-        ("/admin/storage/location/", "manage.py locations create"),
+        ("/admin/storage/storagelocation/", "manage.py locations create"),
         ("/admin/storage/map/", "manage.py locations create"),
         ("/admin/services/", "manage.py cluster"),
     ],
@@ -270,7 +272,7 @@ def test_an_empty_installation_says_what_to_do_next(url: str, says: str, admin: 
 
 
 def test_the_palette_finds_pages_in_both_languages_runs_definitions_and_locations(
-    admin: Client, make_record: Callable[..., TaskRecord], site: Location
+    admin: Client, make_record: Callable[..., TaskRecord], site: StorageLocation
 ) -> None:
     make_record("run-77")
 

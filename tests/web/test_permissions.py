@@ -12,14 +12,14 @@ from django.test import Client
 from scheduler import sites
 from scheduler.models import AuditEntry, TaskDefinition, TaskRecord
 from scheduler.states import Status
-from storage.models import Location
+from storage.models import StorageLocation
 from tests.web.conftest import ROLES, task_file
 
 PAGES = {
     "/admin/": ROLES,
     "/admin/scheduler/taskrecord/": ROLES,
     "/admin/scheduler/taskdefinition/": ROLES,
-    "/admin/storage/location/": ROLES,
+    "/admin/storage/storagelocation/": ROLES,
     "/admin/storage/map/": ROLES,
     "/admin/storage/storagerequest/": ROLES,
     "/admin/services/": ROLES,
@@ -47,9 +47,11 @@ def test_nobody_sees_a_page_without_signing_in(url: str, db: None, client: Clien
     assert answer["Location"].startswith("/admin/login/")
 
 
-def _actions(record: TaskRecord, definition: TaskDefinition, site: Location) -> dict[str, tuple[str, dict, str, tuple]]:
+def _actions(
+    record: TaskRecord, definition: TaskDefinition, site: StorageLocation
+) -> dict[str, tuple[str, dict, str, tuple]]:
     run = {"in_target": "X", "in_pallets": "1", "priority": "5"}
-    location = f"/admin/storage/location/{site.pk}/do"
+    location = f"/admin/storage/storagelocation/{site.pk}/do"
     operators = ("Operator", "Engineer", "Administrator")
     return {
         "cancel": (
@@ -79,7 +81,7 @@ def test_a_posted_action_is_done_or_refused_and_audited_either_way(
     as_role: Callable[[str], Client],
     make_record: Callable[..., TaskRecord],
     definition: TaskDefinition,
-    site: Location,
+    site: StorageLocation,
 ) -> None:
     record = make_record("run-1", Status.WAITING)
     url, data, action, allowed = _actions(record, definition, site)[name]
@@ -100,11 +102,11 @@ def test_a_posted_action_is_done_or_refused_and_audited_either_way(
 
 
 def test_an_operator_may_not_release_the_lock_of_a_live_run(
-    as_role: Callable[[str], Client], make_record: Callable[..., TaskRecord], site: Location
+    as_role: Callable[[str], Client], make_record: Callable[..., TaskRecord], site: StorageLocation
 ) -> None:
     make_record("run-1", Status.WAITING)
     sites.lock(["B-03"], "run-1", actor="tests", origin="command")
-    url = f"/admin/storage/location/{site.pk}/do/release/"
+    url = f"/admin/storage/storagelocation/{site.pk}/do/release/"
 
     refused = as_role("Operator").post(url, {"reason": "let me through"})
     done = as_role("Engineer").post(url, {"reason": "let me through"})
@@ -120,7 +122,7 @@ def test_nothing_changes_on_get(
     as_role: Callable[[str], Client],
     make_record: Callable[..., TaskRecord],
     definition: TaskDefinition,
-    site: Location,
+    site: StorageLocation,
 ) -> None:
     record = make_record("run-1", Status.WAITING)
     url, data, _action, _allowed = _actions(record, definition, site)[name]

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from scheduler.models import TaskDefinition, TaskRecord
 from scheduler.sentences import wait_sentence
 from scheduler.states import FACES, Status
-from storage.models import Location
+from storage.models import StorageLocation
 from vwed.live.topics import TOPICS
 
 #: Order in which the overview names the active states.
@@ -118,7 +118,7 @@ def _steps(request: HttpRequest) -> list[dict[str, Any]]:
             "command": "manage.py import_tasks FILE.task",
         },
         {
-            "done": Location.objects.exists(),
+            "done": StorageLocation.objects.exists(),
             "title": _("Create locations"),
             "url": reverse("admin:storage_map"),
             "command": "manage.py locations create A-01 --area A --group PICK",

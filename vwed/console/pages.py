@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from scheduler import clock, selectors
 from scheduler.models import ProcessRow, ServiceRow, TaskRecord
-from storage.models import Area, Location
+from storage.models import Area, StorageLocation
 from vwed.admin_base import page
 from vwed.console import chips
 from vwed.console.permit import require_view
@@ -37,13 +37,13 @@ def record_by_id(request: HttpRequest, record_id: str) -> HttpResponse:
 
 def storage_map(request: HttpRequest) -> HttpResponse:
     """The locations of one area by group, in their rows and columns. Three queries."""
-    require_view(request, "storage.view_location")
+    require_view(request, "storage.view_storagelocation")
     areas = list(Area.objects.annotate(n=Count("locations")).order_by("name"))
     wanted = request.GET.get("area", "")
     area = next((a for a in areas if a.name == wanted), areas[0] if areas else None)
     cells = (
         list(
-            Location.objects.filter(area=area)
+            StorageLocation.objects.filter(area=area)
             .order_by("group_name", "level", "row", "column", "site_id")
             .defer("match_wanted_at", "fleet_holder")[:MAP_LIMIT]
         )
@@ -71,14 +71,14 @@ def storage_map(request: HttpRequest) -> HttpResponse:
     return page(request, "vwed/pages/storage_map.html", context)
 
 
-def _groups(cells: list[Location], runs: set[str]) -> list[dict[str, Any]]:
-    groups: dict[str, list[Location]] = {}
+def _groups(cells: list[StorageLocation], runs: set[str]) -> list[dict[str, Any]]:
+    groups: dict[str, list[StorageLocation]] = {}
     for cell in cells:
         groups.setdefault(cell.group_name, []).append(cell)
     return [_group(name, members, runs) for name, members in groups.items()]
 
 
-def _group(name: str, members: list[Location], runs: set[str]) -> dict[str, Any]:
+def _group(name: str, members: list[StorageLocation], runs: set[str]) -> dict[str, Any]:
     columns = [cell.column for cell in members if cell.column is not None]
     rows = [cell.row for cell in members if cell.row is not None]
     placed = len(columns) == len(rows) == len(members) and max(columns) - min(columns) < COLUMN_LIMIT

@@ -16,7 +16,7 @@ from unfold.dataclasses import SearchResult
 from unfold.sites import UnfoldAdminSite
 
 from scheduler.models import TaskDefinition, TaskRecord
-from storage.models import Location
+from storage.models import StorageLocation
 from vwed.console.listing import begins_with
 from vwed.navigation import NAVIGATION
 
@@ -57,11 +57,11 @@ def _results(request: HttpRequest, term: str) -> Iterator[SearchResult]:
             if may("scheduler.run_taskdefinition"):
                 title = _("Run %(label)s") % {"label": task.label}
                 yield _result(title, _("Opens the form"), "admin:scheduler_taskdefinition_run", task.pk)
-    if may("storage.view_location"):
+    if may("storage.view_storagelocation"):
         for site in (
-            Location.objects.filter(begins_with("site_id", term)).only("site_id").order_by("site_id")[:PER_KIND]
+            StorageLocation.objects.filter(begins_with("site_id", term)).only("site_id").order_by("site_id")[:PER_KIND]
         ):
-            yield _result(site.site_id, _("Location"), "admin:storage_location_change", site.pk)
+            yield _result(site.site_id, _("Location"), "admin:storage_storagelocation_change", site.pk)
 
 
 def _pages(request: HttpRequest, term: str) -> Iterator[SearchResult]:

@@ -22,7 +22,7 @@ from scheduler.errors import Refused
 from scheduler.models import TaskRecord, Wait
 from scheduler.states import ENDED, Status
 from scheduler.submission import submit
-from storage.models import Location
+from storage.models import StorageLocation
 from vwed.demo.warehouse import ACTOR, GROUPS, ORIGIN
 
 logger = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ def _move(source: str, target: str) -> Wish:
 def fill_of_groups() -> dict[str, tuple[int, int]]:
     """Free pallets and free empty places of each group. One query."""
     free = Q(locked_by="", disabled=False, sync_failed=False)
-    counted = Location.objects.values("group_name").annotate(
+    counted = StorageLocation.objects.values("group_name").annotate(
         pallets=Count("id", filter=free & Q(filled=True)), places=Count("id", filter=free & Q(filled=False))
     )
     found = {row["group_name"]: (row["pallets"], row["places"]) for row in counted}
@@ -120,10 +120,12 @@ def tidy() -> None:
     if too_many:
         cancel(too_many, actor=ACTOR, reason="Nobody decided in the demo.", origin=ORIGIN, release_sites=True)
     on_the_way = TaskRecord.objects.filter(created_by=ACTOR, label="Move pallet").exclude(status__in=ENDED).count()
-    pallets = Location.objects.filter(group_name__in=[group.name for group in GROUPS], filled=True).count()
+    pallets = StorageLocation.objects.filter(group_name__in=[group.name for group in GROUPS], filled=True).count()
     if pallets + on_the_way < sum(group.pallets for group in GROUPS):
         free = (
-            Location.objects.filter(group_name=GROUPS[0].name, filled=False, locked_by="").order_by("site_id").first()
+            StorageLocation.objects.filter(group_name=GROUPS[0].name, filled=False, locked_by="")
+            .order_by("site_id")
+            .first()
         )
         if free is not None:
             sites.fill([free.site_id], actor=ACTOR, origin=ORIGIN)

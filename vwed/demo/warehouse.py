@@ -14,7 +14,7 @@ from scheduler.importing import import_file
 from scheduler.models import TaskDefinition
 from storage import areas
 from storage.areas import NewLocation
-from storage.models import Location
+from storage.models import StorageLocation
 
 ACTOR, ORIGIN = "demo", "demo"
 TASKS = Path(__file__).parent / "tasks"
@@ -65,7 +65,7 @@ def _make_locations() -> int:
     made = 0
     with transaction.atomic():
         titles = dict(AREAS)
-        known = set(Location.objects.values_list("site_id", flat=True))
+        known = set(StorageLocation.objects.values_list("site_id", flat=True))
         for group in GROUPS:
             area = areas.ensure_area(group.area, titles[group.area])
             new = [each for each in _locations(group) if each.site_id not in known]

@@ -15,7 +15,7 @@ from django.utils import timezone
 from vwed.live.topics import TOPICS
 
 #: Permissions that decide about topics or about buttons of live pages; nothing else is read.
-ACTIONS = ("operate_taskrecord", "decide_taskrecord", "run_taskdefinition", "operate_location")
+ACTIONS = ("operate_taskrecord", "decide_taskrecord", "run_taskdefinition", "operate_storagelocation")
 _CODENAMES = tuple({*ACTIONS, *(topic.permission.split(".")[1] for topic in TOPICS.values())})
 
 

@@ -11,7 +11,7 @@ from scheduler.errors import Refused
 from scheduler.exporting import export
 from scheduler.models import TaskDefinition, TaskRecord
 from scheduler.states import Status
-from storage.models import Area, Location
+from storage.models import Area, StorageLocation
 from vwed.demo import trickle, warehouse
 
 pytestmark = pytest.mark.django_db
@@ -22,8 +22,8 @@ def test_it_has_two_areas_24_locations_and_five_definitions() -> None:
 
     assert made == warehouse.Prepared(locations=24, definitions=5)
     assert Area.objects.count() == 2
-    assert Location.objects.filter(filled=True).count() == sum(group.pallets for group in warehouse.GROUPS)
-    cells = Location.objects.values_list("area", "row", "column")
+    assert StorageLocation.objects.filter(filled=True).count() == sum(group.pallets for group in warehouse.GROUPS)
+    cells = StorageLocation.objects.values_list("area", "row", "column")
     assert len(set(cells)) == 24, "two locations share a cell of the map"
 
 
@@ -47,17 +47,17 @@ def test_no_definition_has_a_warning_and_all_of_them_export() -> None:
 
 def test_made_again_it_keeps_pallets_that_moved_and_definitions_that_were_edited() -> None:
     warehouse.prepare()
-    Location.objects.filter(site_id="IN-01").update(filled=False, content="")
+    StorageLocation.objects.filter(site_id="IN-01").update(filled=False, content="")
     TaskDefinition.objects.filter(label="Check lane").update(label="Check the lane", remark="edited")
 
     assert warehouse.prepare() == warehouse.Prepared(locations=0, definitions=0)
-    assert not Location.objects.get(site_id="IN-01").filled
+    assert not StorageLocation.objects.get(site_id="IN-01").filled
     assert TaskDefinition.objects.get(label="Check the lane").remark == "edited"
 
 
 def test_a_location_that_was_deleted_comes_back() -> None:
     warehouse.prepare()
-    Location.objects.filter(site_id="OUT-04").delete()
+    StorageLocation.objects.filter(site_id="OUT-04").delete()
 
     assert warehouse.prepare() == warehouse.Prepared(locations=1, definitions=0)
 
@@ -82,16 +82,16 @@ def test_undecided_runs_beyond_a_few_are_cancelled_and_their_pallets_come_back()
     chance = random.Random(3)
     ids = [trickle.start_next(0, chance)[0] for _ in range(trickle.KEPT_UNDECIDED + 2)]
     TaskRecord.objects.filter(record_id__in=ids).update(status=Status.INTERRUPTED)
-    Location.objects.filter(group_name="RACK").update(filled=False)
+    StorageLocation.objects.filter(group_name="RACK").update(filled=False)
 
     trickle.tidy()
 
     statuses = list(TaskRecord.objects.order_by("id").values_list("status", flat=True))
     assert statuses == [Status.CANCELLED] * 2 + [Status.INTERRUPTED] * trickle.KEPT_UNDECIDED
-    before = Location.objects.filter(filled=True).count()
-    Location.objects.filter(group_name="BUFFER").update(filled=False)
+    before = StorageLocation.objects.filter(filled=True).count()
+    StorageLocation.objects.filter(group_name="BUFFER").update(filled=False)
     trickle.tidy()
-    assert Location.objects.filter(filled=True).count() == before - 2 + 1
+    assert StorageLocation.objects.filter(filled=True).count() == before - 2 + 1
 
 
 def _types(detail: str) -> set[str]:

@@ -13,7 +13,7 @@ from scheduler.cancel import CancelResult
 from scheduler.errors import Refused
 from scheduler.models import AuditEntry, TaskRecord
 from scheduler.states import ACTIVE, ENDED, Status
-from storage.models import Location
+from storage.models import StorageLocation
 from tests.db.scheduler.making import claim_and_execute, definition, delay, process, record, status_of
 from tests.db.storage.warehouse import build, lock
 
@@ -50,7 +50,7 @@ def test_a_request_that_came_before_the_run_was_suspended_is_not_lost() -> None:
     lock(run.record_id, "B-01")
 
     assert claim_and_execute(run, process()) == Status.CANCELLED
-    assert Location.objects.get().locked_by == ""
+    assert StorageLocation.objects.get().locked_by == ""
 
 
 @pytest.mark.parametrize("status", sorted(ENDED))

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from scheduler import clock, settlement
 from scheduler.models import BlockRecord, Effect, EndedCounter, FleetOrder, JournalEntry, RunState, TaskRecord, Wait
 from scheduler.states import BlockCode, EffectStatus, Status
-from storage.models import Location, StorageRequest
+from storage.models import StorageLocation, StorageRequest
 from tests.concurrency.storage_threads import side_by_side
 from tests.db.scheduler.making import block, claim_and_execute, definition, process, record, status_of
 from tests.db.storage.warehouse import build, lock
@@ -167,7 +167,7 @@ def test_a_waiting_request_is_cancelled_and_what_was_granted_goes_to_the_next() 
 
     cancel(first)
 
-    assert Location.objects.get().locked_by == second.record_id
+    assert StorageLocation.objects.get().locked_by == second.record_id
     assert status_of(second) == Status.READY
     assert claim_and_execute(second) == Status.FINISHED
     assert not StorageRequest.objects.filter(state__in=("pending", "granted")).exists()
@@ -181,7 +181,7 @@ def test_locks_are_freed_by_the_definitions_rule(rule: bool, status: Status) -> 
 
     settlement.settle([run.pk], status, reason="")
 
-    assert set(Location.objects.values_list("locked_by", flat=True)) == ({""} if rule else {run.record_id})
+    assert set(StorageLocation.objects.values_list("locked_by", flat=True)) == ({""} if rule else {run.record_id})
 
 
 def test_locks_are_freed_when_that_is_asked() -> None:
@@ -190,7 +190,7 @@ def test_locks_are_freed_when_that_is_asked() -> None:
 
     cancel(run, release_sites=True)
 
-    assert Location.objects.get().locked_by == ""
+    assert StorageLocation.objects.get().locked_by == ""
 
 
 def test_locks_stay_at_a_normal_end() -> None:
@@ -198,7 +198,7 @@ def test_locks_stay_at_a_normal_end() -> None:
     run = record(definition(searching(), release_sites=True))
 
     assert claim_and_execute(run) == Status.FINISHED
-    assert Location.objects.get().locked_by == run.record_id
+    assert StorageLocation.objects.get().locked_by == run.record_id
 
 
 def test_children_end_with_their_parent() -> None:

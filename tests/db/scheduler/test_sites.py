@@ -10,7 +10,7 @@ from scheduler.models import AuditEntry
 from scheduler.states import Status
 from scheduler.submission import submit
 from storage.errors import HeldByAnother, UnknownLocation
-from storage.models import Location
+from storage.models import StorageLocation
 from tests.db.scheduler.making import block, claim_and_execute, definition, status_of
 from tests.db.storage import warehouse
 
@@ -55,7 +55,7 @@ def test_releasing_a_location_starts_the_run_that_waits_for_it() -> None:
     sites.release(["A-01"], reason="gone home", **WHO)
     assert status_of(run) is Status.READY
     assert claim_and_execute(run) is Status.FINISHED
-    assert Location.objects.get(site_id="A-01").locked_by == run.record_id
+    assert StorageLocation.objects.get(site_id="A-01").locked_by == run.record_id
 
 
 def test_a_location_put_back_into_use_is_offered_at_once() -> None:

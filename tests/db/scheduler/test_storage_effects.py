@@ -11,7 +11,7 @@ from scheduler import clock, conf, queue, sites
 from scheduler.models import BlockRecord, LogLine, TaskRecord, Wait
 from scheduler.states import Status
 from scheduler.storage_effects import in_words
-from storage.models import Location, StorageRequest
+from storage.models import StorageLocation, StorageRequest
 from tests.db.scheduler.making import assign, block, claim_and_execute, definition, record, status_of
 from tests.db.storage.warehouse import build, lock
 
@@ -35,7 +35,7 @@ def test_a_free_location_is_taken_for_the_run() -> None:
     assert claim_and_execute(run) == Status.FINISHED
     run.refresh_from_db()
     assert run.variables == '{"site": "B-01"}'
-    assert Location.objects.get(site_id="B-01").locked_by == run.record_id
+    assert StorageLocation.objects.get(site_id="B-01").locked_by == run.record_id
     assert not StorageRequest.objects.exists()
 
 
@@ -134,9 +134,9 @@ def test_filling_and_emptying_write_only_their_own_columns() -> None:
     fill, empty = (block(f"SetSite{kind}Bp", siteId="B-01") for kind in ("Filled", "Empty"))
 
     assert claim_and_execute(record(definition(fill))) == Status.FINISHED
-    assert Location.objects.values_list("filled", "locked_by").get() == (True, "maria")
+    assert StorageLocation.objects.values_list("filled", "locked_by").get() == (True, "maria")
     assert claim_and_execute(record(definition(empty, label="empty"))) == Status.FINISHED
-    assert Location.objects.values_list("filled", "content", "locked_by").get() == (False, "", "maria")
+    assert StorageLocation.objects.values_list("filled", "content", "locked_by").get() == (False, "", "maria")
 
 
 def test_an_unknown_location_fails_the_block_and_nothing_of_its_checkpoint_stays() -> None:

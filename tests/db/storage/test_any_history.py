@@ -11,7 +11,7 @@ from django.db import transaction
 from storage import locations, matching, requests
 from storage.criteria import fits
 from storage.finding import Waiting
-from storage.models import Location, LocationEvent, StorageRequest
+from storage.models import LocationEvent, StorageLocation, StorageRequest
 from storage.states import RequestKind, RequestState
 from tests.concurrency.storage_threads import holders_over_time
 from tests.db.storage.warehouse import Bell, after, build, find, lock, unlock
@@ -109,7 +109,7 @@ class History:
 
 
 def nobody_waits_for_what_he_could_have() -> list[str]:
-    rows = list(Location.objects.all())
+    rows = list(StorageLocation.objects.all())
     missed = []
     for request in StorageRequest.objects.filter(state=RequestState.PENDING):
         head = request.fair_key is None or requests.head_of(request.fair_key) == request.pk
@@ -124,14 +124,16 @@ def test_after_every_step_the_warehouse_is_consistent(seed: int) -> None:
         history.step()
 
         assert nobody_waits_for_what_he_could_have() == [], f"step {number}"
-        for row in Location.objects.filter(reservation__isnull=False).select_related("reservation"):
+        for row in StorageLocation.objects.filter(reservation__isnull=False).select_related("reservation"):
             assert row.reservation is not None
             assert (row.reservation.state, row.reservation.granted_site) == (RequestState.GRANTED, row.site_id)
             assert row.locked_by == row.reservation.lock_for
 
     entries = list(LocationEvent.objects.order_by("id").values_list("site_id", "action", "before", "after"))
     held = holders_over_time(entries)
-    assert {site: held.get(site, "") for site in SITES} == dict(Location.objects.values_list("site_id", "locked_by"))
+    assert {site: held.get(site, "") for site in SITES} == dict(
+        StorageLocation.objects.values_list("site_id", "locked_by")
+    )
 
 
 def test_the_queries_of_a_match_do_not_grow_with_those_who_wait(

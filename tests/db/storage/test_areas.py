@@ -8,7 +8,7 @@ from django.db import transaction
 from storage import areas
 from storage.areas import NewLocation
 from storage.errors import DuplicateLocation, InvalidValue, StorageError
-from storage.models import Area, Location, LocationEvent
+from storage.models import Area, LocationEvent, StorageLocation
 
 pytestmark = pytest.mark.django_db
 
@@ -24,7 +24,7 @@ def test_a_location_is_created_with_all_it_was_given() -> None:
 
     assert areas.create(areas.ensure_area("Hall"), [new], actor="maria") == ["B-01"]
 
-    row = Location.objects.get()
+    row = StorageLocation.objects.get()
     assert (row.name, row.group_name, row.filled, row.content, row.row, row.column, row.level, row.no) == (
         "first",
         "B",
@@ -56,7 +56,7 @@ def test_duplicates_are_named_and_nothing_is_created() -> None:
         areas.create(area, [NewLocation("B-02"), NewLocation("B-01")], actor="m")
     with pytest.raises(DuplicateLocation, match="B-03"):
         areas.create(area, [NewLocation("B-03"), NewLocation("B-03")], actor="m")
-    assert list(Location.objects.values_list("site_id", flat=True)) == ["B-01"]
+    assert list(StorageLocation.objects.values_list("site_id", flat=True)) == ["B-01"]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_unusable_values_are_refused(new: NewLocation) -> None:
     with pytest.raises(InvalidValue) as refused:
         areas.create(areas.ensure_area("Hall"), [new], actor="m")
     assert refused.value.remedy
-    assert not Location.objects.exists()
+    assert not StorageLocation.objects.exists()
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(0, 5), (5, -1), (101, 100)])

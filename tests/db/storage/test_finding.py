@@ -12,7 +12,7 @@ from storage import finding, locations, matching, requests
 from storage.errors import TooManyRequests, UnknownLocation
 from storage.finding import Found, GaveUp, Waiting, Withdrawn
 from storage.locations import Freed
-from storage.models import Location, StorageRequest
+from storage.models import StorageLocation, StorageRequest
 from storage.requests import StorageValues
 from storage.states import RequestState
 from tests.db.storage.warehouse import START, Bell, after, build, find, holder_of, lock, release, unlock
@@ -122,7 +122,7 @@ def test_a_grant_is_consumed_once() -> None:
     assert state_of("R1:find") == RequestState.GRANTED
     assert find("R1") == Found("B-01")
     assert state_of("R1:find") == RequestState.COMPLETED
-    assert Location.objects.get().reservation is None
+    assert StorageLocation.objects.get().reservation is None
     assert isinstance(find("R1"), Waiting), "the next iteration under the same key is a new wait"
 
 
@@ -305,7 +305,7 @@ def test_a_grant_that_was_taken_away_goes_back_to_its_place() -> None:
 def test_a_grant_without_lock_is_looked_at_again() -> None:
     build("B-01", disabled=True)
     find("R1", lock=False)
-    Location.objects.update(disabled=False)
+    StorageLocation.objects.update(disabled=False)
     matching.match(["B-01"], Bell())
     lock("R9", "B-01")
 

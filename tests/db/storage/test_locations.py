@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from storage import locations
 from storage.errors import HeldByAnother, InvalidValue, NotLockable, UnknownLocation
-from storage.models import Location, LocationAttribute, LocationEvent
+from storage.models import LocationAttribute, LocationEvent, StorageLocation
 from tests.db.storage.warehouse import build, holder_of
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +27,7 @@ def test_locking_writes_holder_time_revision_and_journal() -> None:
 
     assert locations.lock("B-01", "R1") == locations.Locked("B-01")
 
-    row = Location.objects.get(site_id="B-01")
+    row = StorageLocation.objects.get(site_id="B-01")
     assert (row.locked_by, row.rev) == ("R1", 2)
     assert row.locked_at is not None
     assert abs(row.locked_at - timezone.now()) < timedelta(minutes=1)
@@ -114,7 +114,7 @@ def test_what_is_so_already_is_neither_written_nor_journalled() -> None:
     build("B-01", filled=True)
 
     assert locations.fill("B-01", actor="R1").changed is False
-    assert Location.objects.get(site_id="B-01").rev == 1
+    assert StorageLocation.objects.get(site_id="B-01").rev == 1
     assert entries("B-01") == []
 
 
@@ -124,7 +124,7 @@ def test_a_change_of_a_free_location_asks_for_a_match() -> None:
 
     assert locations.fill("B-01", actor="R1", content="box").match_now
     assert not locations.fill("B-02", actor="R1").match_now
-    assert Location.objects.get(site_id="B-01").match_wanted_at is not None
+    assert StorageLocation.objects.get(site_id="B-01").match_wanted_at is not None
 
 
 def test_content_tags_and_attributes_are_set() -> None:
@@ -151,9 +151,9 @@ def test_a_timed_block_ends_by_itself_and_not_before() -> None:
     assert locations.enable_due(until - timedelta(seconds=1)) == []
     assert locations.enable_due(until) == ["B-01"]
 
-    row = Location.objects.get(site_id="B-01")
+    row = StorageLocation.objects.get(site_id="B-01")
     assert (row.disabled, row.disabled_until, row.disabled_reason) == (False, None, "")
-    assert Location.objects.get(site_id="B-02").disabled
+    assert StorageLocation.objects.get(site_id="B-02").disabled
 
 
 def test_disabling_keeps_the_lock_and_enabling_twice_is_one_change() -> None:
@@ -205,7 +205,7 @@ def test_the_database_refuses_a_lock_without_a_time_and_a_time_without_a_lock() 
 
     for columns in ({"locked_by": "R1"}, {"locked_at": timezone.now()}, {"disabled_until": timezone.now()}):
         with pytest.raises(IntegrityError), transaction.atomic():
-            Location.objects.filter(site_id="B-01").update(**columns)
+            StorageLocation.objects.filter(site_id="B-01").update(**columns)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -13,7 +13,7 @@ from django.utils import timezone
 from storage import locations, matching, requests
 from storage.finding import Found, Waiting
 from storage.matching import Sweep
-from storage.models import Location, LocationEvent, StorageRequest
+from storage.models import LocationEvent, StorageLocation, StorageRequest
 from storage.states import RequestState
 from tests.db.storage.warehouse import Bell, after, build, find, holder_of, lock, release
 
@@ -271,7 +271,7 @@ def test_the_sweep_repairs_a_request_that_was_never_matched() -> None:
     lock("R9", "B-01")
     wait("R1", (timezone.now() - after(0)).total_seconds())
     release("B-01")
-    Location.objects.update(match_wanted_at=None)  # the release was matched before the request was committed
+    StorageLocation.objects.update(match_wanted_at=None)  # the release was matched before the request was committed
     bell = Bell()
 
     assert sweep(bell).matched_requests == 1
@@ -345,13 +345,13 @@ def test_a_database_error_at_one_location_stops_no_other() -> None:
 
 def test_a_change_during_a_match_keeps_its_mark() -> None:
     build("B-01")
-    seen = Location.objects.get()
+    seen = StorageLocation.objects.get()
     with transaction.atomic():
         locations.fill("B-01", actor="m")
 
     locations.mark_matched(seen.pk, seen.rev)
 
-    assert Location.objects.get().match_wanted_at is not None
+    assert StorageLocation.objects.get().match_wanted_at is not None
 
 
 def test_the_database_refuses_one_location_for_two_grants_and_a_grant_without_lock() -> None:
@@ -360,11 +360,11 @@ def test_the_database_refuses_one_location_for_two_grants_and_a_grant_without_lo
         lock("R9", site)
     wait("R1")
     request = StorageRequest.objects.get()
-    Location.objects.filter(site_id="B-01").update(reservation=request)
+    StorageLocation.objects.filter(site_id="B-01").update(reservation=request)
 
     with pytest.raises(DatabaseError), transaction.atomic():
-        Location.objects.filter(site_id="B-02").update(reservation=request)
+        StorageLocation.objects.filter(site_id="B-02").update(reservation=request)
     with pytest.raises(DatabaseError), transaction.atomic():
-        Location.objects.filter(site_id="B-01").update(locked_by="", locked_at=None)
+        StorageLocation.objects.filter(site_id="B-01").update(locked_by="", locked_at=None)
     with pytest.raises(DatabaseError), transaction.atomic():
         StorageRequest.objects.update(state=RequestState.GRANTED, granted_at=Now(), granted_site="B-01")

@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from storage import matching, selectors
 from storage.criteria import Criteria
-from storage.models import Area, Location, StorageRequest
+from storage.models import Area, StorageLocation, StorageRequest
 from storage.selectors import CandidateCounts, Place
 from storage.states import RequestKind, RequestState
 from tests.db.storage.warehouse import START, Bell, after, build, find, lock, release
@@ -50,7 +50,7 @@ def test_cells_carry_what_the_map_draws(django_assert_num_queries: DjangoAssertN
 
 def test_only_changed_cells_are_sent_again() -> None:
     build("B-01", "B-02")
-    Location.objects.update(changed_at=timezone.now() - timedelta(hours=1))
+    StorageLocation.objects.update(changed_at=timezone.now() - timedelta(hours=1))
     since = timezone.now() - timedelta(minutes=1)
     lock("R1", "B-02")
 

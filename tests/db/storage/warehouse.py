@@ -10,7 +10,7 @@ from storage import areas, finding, locations
 from storage.criteria import Criteria, Wanted
 from storage.finding import Outcome
 from storage.locations import Freed
-from storage.models import Location
+from storage.models import StorageLocation
 from storage.requests import StorageValues
 from storage.states import RequestKind
 
@@ -25,7 +25,7 @@ def build(*site_ids: str, group: str = "B", area: str = "Hall", **columns: objec
             areas.ensure_area(area), [areas.NewLocation(one, group=group) for one in site_ids], actor="builder"
         )
         # A new location is marked for a match; tests start from a warehouse at rest.
-        Location.objects.filter(site_id__in=site_ids).update(match_wanted_at=None, **columns)
+        StorageLocation.objects.filter(site_id__in=site_ids).update(match_wanted_at=None, **columns)
 
 
 def find(
@@ -80,7 +80,7 @@ def release(site_id: str) -> None:
 
 def holder_of(site_id: str) -> str:
     """Who holds the lock, as the row says."""
-    return Location.objects.get(site_id=site_id).locked_by
+    return StorageLocation.objects.get(site_id=site_id).locked_by
 
 
 def after(seconds: float) -> datetime:

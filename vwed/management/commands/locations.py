@@ -19,7 +19,7 @@ from scheduler.states import ACTIVE
 from storage import areas
 from storage.areas import NewLocation
 from storage.errors import StorageError
-from storage.models import Location
+from storage.models import StorageLocation
 from vwed.management.action import ActionCommand, Answer, WrongUsage, actor
 
 _GRID = re.compile(r"(\d{1,6})x(\d{1,6})")
@@ -93,7 +93,9 @@ def _set_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _list(options: Mapping[str, Any]) -> Answer:
-    rows = Location.objects.select_related("area").prefetch_related("attributes").order_by("area__name", "site_id")
+    rows = (
+        StorageLocation.objects.select_related("area").prefetch_related("attributes").order_by("area__name", "site_id")
+    )
     if options["area"] is not None:
         rows = rows.filter(area__name=options["area"])
     if options["group"] is not None:
@@ -214,7 +216,7 @@ def _harmless_holder(site_id: str) -> str:
     Raises:
         Refused: a live run holds it.
     """
-    holder = Location.objects.filter(site_id=site_id).values_list("locked_by", flat=True).first() or ""
+    holder = StorageLocation.objects.filter(site_id=site_id).values_list("locked_by", flat=True).first() or ""
     if holder and TaskRecord.objects.filter(record_id=holder, status__in=ACTIVE).exists():
         raise Refused(
             "location_held",
@@ -242,7 +244,9 @@ def _outcome(result: SitesResult, what: str) -> Answer:
 
 
 def _states(site_ids: Sequence[str]) -> Answer:
-    rows = list(Location.objects.select_related("area").prefetch_related("attributes").filter(site_id__in=site_ids))
+    rows = list(
+        StorageLocation.objects.select_related("area").prefetch_related("attributes").filter(site_id__in=site_ids)
+    )
     return Answer({"locations": [_as_json(row) for row in rows]}, "\n".join(map(_line, rows)))
 
 
@@ -250,7 +254,7 @@ def _few(site_ids: Sequence[str]) -> str:
     return ", ".join(site_ids[:5]) + (f" and {len(site_ids) - 5} more" if len(site_ids) > 5 else "")
 
 
-def _line(row: Location) -> str:
+def _line(row: StorageLocation) -> str:
     goods = f"full {row.content}".strip() if row.filled else "empty"
     states = [
         f"locked by {row.locked_by}" if row.locked_by else "",
@@ -263,7 +267,7 @@ def _line(row: Location) -> str:
     return f"{row.site_id:<20} {row.area.name:<12} {row.group_name:<12} {goods:<24} {state}".rstrip()
 
 
-def _as_json(row: Location) -> dict[str, Any]:
+def _as_json(row: StorageLocation) -> dict[str, Any]:
     return {
         "site_id": row.site_id,
         "name": row.name,

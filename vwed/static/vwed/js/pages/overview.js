@@ -10,7 +10,8 @@ const REASONS_EVERY_MS = 10000;
 const SHOWN = ["ready", "running", "waiting", "paused", "interrupted", "scheduled"];
 
 export function start(root, store, texts, signal) {
-  const charts = makeCharts(root, texts, signal);
+  const pooled = Boolean(store.seed && store.seed.overview && store.seed.overview.db.pool);
+  const charts = makeCharts(root, texts, pooled, signal);
   const reasons = new Reasons(root, store, texts, signal);
   if (!charts) return;
   const show = (topics, at) => {
@@ -33,7 +34,7 @@ export function start(root, store, texts, signal) {
   }, signal);
 }
 
-function makeCharts(root, texts, signal) {
+function makeCharts(root, texts, pooled, signal) {
   const make = (name, options) => {
     const canvas = root.querySelector(`[data-vw-chart="${name}"]`);
     return canvas ? new LiveChart(canvas, root.querySelector(`[data-vw-legend="${name}"]`), options, signal) : null;
@@ -42,18 +43,18 @@ function makeCharts(root, texts, signal) {
   if (!memory) return null;
   const whole = (value) => (Number.isInteger(value) ? count(value) : "");
   const status = make("status", { stacked: false, unit: whole, tones: texts.tones, least: 5, precision: 0 });
-  const database = make("database", { stacked: false, unit: whole, least: 5, precision: 0 });
+  const database = make("database", { stacked: !pooled, unit: whole, least: 5, precision: 0 });
   return { memory, status, database };
 }
 
 function feed(charts, data, at, texts) {
-  charts.memory.add(at, top(data.mem.p.map(([name, , size]) => [name, name, size]), texts));
+  charts.memory.add(at, top(charts.memory, data.mem.p.map(([name, , size]) => [name, name, size]), texts));
   charts.status.add(at, SHOWN.map((name) => [name, texts.status[name], data.n[name]]));
   if (data.db.pool) {
     const [used, size, overflow] = data.db.pool;
     charts.database.add(at, [["all", "server", data.db.n], ["used", "pool in use", used], ["size", "pool size", size], ["over", "overflow", overflow]]);
   } else {
-    charts.database.add(at, top(data.db.p.map(([name, open]) => [name, name, open]), texts));
+    charts.database.add(at, top(charts.database, data.db.p.map(([name, open]) => [name, name, open]), texts));
   }
 }
 
@@ -76,14 +77,15 @@ function restore(charts) {
   for (const [name, chart] of Object.entries(charts)) chart.restore(points[name] || []);
 }
 
-// At most six series: the largest five and the rest together.
-function top(rows, texts) {
+// At most six series: five and the rest together. Who has a series keeps it as long as it lives; the largest follow.
+function top(chart, rows, texts) {
   if (rows.length <= SERIES) return rows;
-  const sorted = [...rows].sort((a, b) => b[2] - a[2]);
-  const rest = sorted.slice(SERIES - 1);
-  const kept = new Set(sorted.slice(0, SERIES - 1));
+  const alive = new Set(rows.map((row) => row[0]));
+  const shown = new Set([...chart.series.keys()].filter((name) => alive.has(name)).slice(0, SERIES - 1));
+  for (const [name] of [...rows].sort((a, b) => b[2] - a[2])) if (shown.size < SERIES - 1) shown.add(name);
+  const rest = rows.filter((row) => !shown.has(row[0]));
   const sum = rest.reduce((total, row) => total + row[2], 0);
-  return [...rows.filter((row) => kept.has(row)), ["…", `${texts.others} (${rest.length})`, sum]];
+  return [...rows.filter((row) => shown.has(row[0])), ["…", `${texts.others} (${rest.length})`, sum]];
 }
 
 // Rows are made when workers come or go; what they do changes inside their cells.
