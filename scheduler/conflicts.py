@@ -38,11 +38,24 @@ def retried(action: Callable[[], T]) -> T:
     Raises:
         OperationalError: it did not come through, or the caller's transaction is gone.
     """
+
+    def in_transaction() -> T:
+        with transaction.atomic():
+            return action()
+
+    return repeated(in_transaction)
+
+
+def repeated(action: Callable[[], T]) -> T:
+    """Do ``action``, which opens its own transactions and may be repeated; after a conflict again, a few times.
+
+    Raises:
+        OperationalError: as ``retried``.
+    """
     connection = transaction.get_connection()
     for left in reversed(range(_TRIES)):
         try:
-            with transaction.atomic():
-                return action()
+            return action()
         except OperationalError as error:
             if not left or connection.in_atomic_block or not is_conflict(error):
                 raise

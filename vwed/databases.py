@@ -46,6 +46,7 @@ def complete(config: dict[str, Any], *, web: bool = False) -> dict[str, Any]:
     options = dict(config.get("OPTIONS", {}))
     if engine.endswith("sqlite3"):
         options = {**_SQLITE, **options}
+        config = {**config, "ENGINE": "vwed.sqlite3"}
     elif engine.endswith("mysql"):
         options = {**_MYSQL, **options}
         if web:
