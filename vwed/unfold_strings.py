@@ -11,7 +11,12 @@ from django.utils.translation import ngettext_lazy
 TEXTS = (
     _("Add another %(model)s"),
     _("Add %(name)s"),
-    _("After you"),
+    _("After you've created a user, you’ll be able to edit more user options."),
+    _(
+        "Raw passwords are not stored, so there is no way to see this "
+        "user’s password, but you can change the password using "
+        '<a href="{}" class="text-primary-600 dark:text-primary-500">this form</a>.'
+    ),
     _("All applications"),
     _("Apply Filters"),
     _("By %(filter_title)s"),

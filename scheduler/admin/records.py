@@ -111,7 +111,12 @@ def _search(rows: Rows, text: str) -> Rows:
         return rows.filter(begins_with(known[prefix], rest.strip()))
     if separator and prefix == "state" and rest.strip():
         return rows.filter(status__in=_GROUPS["active"], state_description__contains=rest.strip().strip('"'))
-    return rows.filter(begins_with("record_id", text) | begins_with("label", text) | begins_with("out_order_no", text))
+    # One index at a time: an OR over three columns makes a database read every row when nothing matches.
+    for column in ("record_id", "out_order_no"):
+        if TaskRecord.objects.filter(begins_with(column, text)).exists():
+            return rows.filter(begins_with(column, text))
+    exact = rows.filter(label=text)
+    return exact if exact.exists() else rows.filter(begins_with("label", text))
 
 
 def _places(rows: list[TaskRecord]) -> dict[int, str]:
