@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -54,8 +55,15 @@ def run_suite(name: str, arguments: list[str], environment: dict[str, str], dire
     report = directory / f"{name}.xml"
     print(f"\n===== Tests on {name} =====", flush=True)  # noqa: T201
     command = [sys.executable, "-m", "pytest", "-q", "--no-summary", f"--junitxml={report}", *arguments]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False)
-    return Result(name, report, done.returncode)
+    with subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}) as pytest:
+        try:
+            code = pytest.wait()
+        except BaseException:
+            # Asked to end: pytest ends what its tests have started.
+            pytest.send_signal(signal.SIGINT)
+            pytest.wait(60)
+            raise
+    return Result(name, report, code)
 
 
 def summary(results: list[Result], seconds: float) -> str:
@@ -71,6 +79,7 @@ def summary(results: list[Result], seconds: float) -> str:
 def main(arguments: list[str]) -> int:
     """Run both suites; 0 only when nothing failed."""
     started = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # Not under the checkout: unix sockets have short path limits.
     directory = Path(tempfile.mkdtemp(prefix="vwed-test-"))
     try:
