@@ -2,8 +2,8 @@
 
 Run: ``python -m tests.benchmarks.durable --db sqlite|mysql [--runs N] [--short N]``. Makes a database of its own and
 drops it. P2: runs of 200 blocks with 1 KB outputs, all recorded, on two worker processes, from the first claim to the
-last end. P3: runs of three recorded blocks from submission to end. Reference: the bare driver inserting the same rows
-in bulk, one transaction for each run, in one process.
+last end. P3: runs of three recorded blocks from submission to end, on a real cluster. References: the bare driver
+inserting the same rows in bulk, one transaction for each run, in one process; stock django-q2 running no-ops.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -20,6 +21,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).resolve().parents[2]
 BLOCKS, OUTPUT_BYTES, WORKERS = 200, 1024, 2
 MYSQL = os.environ.get("VWED_TEST_MYSQL_URL", "mysql://root@127.0.0.1:3306/vwed").rsplit("/", 1)[0]
 TEXT = "x" * (OUTPUT_BYTES - 20)
@@ -158,20 +160,52 @@ def durable_blocks(runs: int) -> float:
 
 
 def short_tasks(runs: int) -> float:
-    """P3 in runs a second, workers without the cluster's queues between."""
+    """P3 in runs a second, on a real cluster: submitted one by one here, until the last one has ended."""
     from scheduler import submission
     from scheduler.models import EndedCounter, TaskRecord
 
-    done = sum(EndedCounter.objects.values_list("count", flat=True))
     kinds = [("SetTaskVariableBp", {"varName": "a", "varValue": "1"}), ("PrintBp", {"message": "x"})]
     definition = define("short", [*kinds, ("TaskStateBp", {"stateMsg": "on its way"})])
-    with workers(done + runs, 4):
+
+    def ended() -> int:
+        return sum(EndedCounter.objects.values_list("count", flat=True))
+
+    def submit() -> None:
+        submission.submit(definition=definition, actor="bench", origin="command")
+
+    with cluster():
+        done = ended()
+        submit()
+        while ended() == done:
+            time.sleep(0.05)
         begun = time.perf_counter()
         for _ in range(runs):
-            submission.submit(definition=definition, actor="bench", origin="command")
-    took = time.perf_counter() - begun
-    assert TaskRecord.objects.filter(label="short", status="finished").count() == runs
+            submit()
+        while ended() < done + runs + 1:
+            time.sleep(0.01)
+        took = time.perf_counter() - begun
+    assert TaskRecord.objects.filter(label="short", status="finished").count() == runs + 1
     return runs / took
+
+
+@contextmanager
+def cluster() -> Iterator[None]:
+    """The real cluster with two workers, ended as its supervisor would."""
+    command = [sys.executable, "manage.py", "cluster", "--workers", str(WORKERS), "--without-io"]
+    with tempfile.TemporaryFile() as log:
+        started = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+        try:
+            yield
+        finally:
+            started.terminate()
+            started.wait(30)
+
+
+def stock_tasks(tasks: int) -> float:
+    """The reference of P3: django-q2 as it comes, two workers, tasks that do nothing and record nothing of ours."""
+    command = [sys.executable, "-m", "tests.benchmarks.stock", str(tasks)]
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.benchmarks.stock"}
+    return float(subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout)
 
 
 def bare_driver(runs: int) -> float:
@@ -221,13 +255,14 @@ def main() -> None:
     parser.add_argument("--db", choices=("sqlite", "mysql"), default="sqlite")
     parser.add_argument("--runs", type=int, default=200, help="runs of 200 blocks")
     parser.add_argument("--short", type=int, default=1500, help="runs of three blocks")
-    parser.add_argument("--only", choices=("p2", "p3", "reference"))
+    parser.add_argument("--stock", type=int, default=300, help="no-ops of the reference")
+    parser.add_argument("--only", choices=("p2", "p3", "reference", "stock"))
     options = parser.parse_args()
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     measures: dict[str, tuple[Callable[[int], float], int, str]] = {
         "reference": (bare_driver, options.runs, "bare driver, bulk insert, one process: blocks/s"),
         "p2": (durable_blocks, options.runs, "P2 durable blocks, two workers: blocks/s"),
-        "p3": (short_tasks, options.short, "P3 short tasks, two workers: tasks/s"),
+        "stock": (stock_tasks, options.stock, "stock django-q2, no-ops, two workers: tasks/s"),
+        "p3": (short_tasks, options.short, "P3 short tasks, real cluster, two workers: tasks/s"),
     }
     with database(options.db), answering_block():
         for name, (measure, count, text) in measures.items():
