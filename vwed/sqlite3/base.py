@@ -55,17 +55,21 @@ class Cursor(base.SQLiteCursorWrapper):
         run = super().execute
         if self.connection.in_transaction:
             return run(query, params)
-        return _wait_for(lambda: run(query, params), self.connection.patience_s)
+        return _wait_for(lambda: run(query, params), _patience_of(self))
 
     def executemany(self, query: str, param_list: Any) -> Any:
         """As ``execute``. Outside of a transaction every row is one of its own, so SQLite's own waiting has to do."""
         if self.connection.in_transaction:
             return super().executemany(query, param_list)
-        self.connection.execute(f"PRAGMA busy_timeout = {int(self.connection.patience_s * 1000)}")
+        self.connection.execute(f"PRAGMA busy_timeout = {int(_patience_of(self) * 1000)}")
         try:
             return super().executemany(query, param_list)
         finally:
             self.connection.execute("PRAGMA busy_timeout = 0")
+
+
+def _patience_of(cursor: Cursor) -> float:
+    return getattr(cursor.connection, "patience_s", GIVE_UP_S)
 
 
 def _wait_for(statement: Callable[[], T], patience_s: float) -> T:
