@@ -104,13 +104,16 @@ class Census:
         """Close the rows of dead processes of this generation, with their cause, and let their runs go at once."""
         if self._generation is None:
             return
+        board = self._generation.board
+        seated = {seat.pid for seat in board.seats()}
         open_rows = ProcessRow.objects.filter(boot_id=self._generation.boot_id, ended_at__isnull=True)
         for key, name, role, pid in open_rows.values_list("pk", "name", "role", "pid"):
-            if not is_running(pid):
-                cause = how(self._generation.board.exitcode(pid))
-                rows.retire([key], cause)
-                if role == "worker":
-                    lapse(name)
+            exitcode = board.exitcode(pid)
+            if is_running(pid) or (exitcode is None and pid in seated):
+                continue  # alive; or the sentinel has not told yet how it died
+            rows.retire([key], how(exitcode))
+            if role == "worker":
+                lapse(name)
 
     def release_lost(self, seconds: float) -> int:
         """Give back claims of this cluster that nobody has started for so long; how many."""

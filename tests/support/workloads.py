@@ -62,9 +62,15 @@ def wait_finished(records: Sequence[TaskRecord], timeout: float, describe: str =
     wait_until(
         lambda: status_of(records) == {Status.FINISHED: len(records)},
         timeout,
-        lambda: f"{len(records)} runs finished {describe}; they are {status_of(records)}",
+        lambda: f"{len(records)} runs finished {describe}; they are {status_of(records)}; {_reasons(records)}",
         interval=0.1,
     )
+
+
+def _reasons(records: Sequence[TaskRecord]) -> list[str]:
+    keys = [record.pk for record in records][:500]
+    rows = TaskRecord.objects.filter(pk__in=keys).exclude(status=Status.FINISHED).exclude(ended_reason="")
+    return [f"{label}: {reason}" for label, reason in rows.values_list("label", "ended_reason")[:5]]
 
 
 def running_on(record: TaskRecord) -> str:
