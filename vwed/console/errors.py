@@ -78,7 +78,13 @@ def _framed(request: HttpRequest, status: int, icon: str, title: str, text: str,
         inside = request.path.startswith("/admin/") and request.user.is_authenticated and request.user.is_staff
         if not inside:
             return _bare(request, status, title, text, remedy)
-        context = {**admin.site.each_context(request), "title": title, "icon": icon, "text": text, "remedy": remedy}
+        context = {
+            **admin.site.each_context(request),
+            "title": title,
+            "error_icon": icon,
+            "text": text,
+            "remedy": remedy,
+        }
         return TemplateResponse(request, "vwed/error.html", context, status=status).render()
     except (DatabaseError, InterfaceError) as error:
         return database_gone(request, error)

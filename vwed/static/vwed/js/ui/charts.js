@@ -58,12 +58,14 @@ export class LiveChart {
     for (const [name, label, value] of values) {
       present.add(name);
       const set = this.series.get(name) || this.create(name, label, at);
+      set.vwGone = false;
       set.data.push({ x: at, y: value });
       if (set.data.length > POINTS) set.data.shift();
     }
     for (const [name, set] of this.series) {
       if (present.has(name)) continue;
-      // A gap stays a gap; a series without a point on screen goes.
+      // A gap stays a gap; what has gone leaves the legend at once and the chart when none of its points is in sight.
+      set.vwGone = true;
       set.data.push({ x: at, y: this.options.stacked ? 0 : null });
       if (set.data.length > POINTS) set.data.shift();
       if (set.data.every((point) => !point.y)) this.remove(name);
@@ -163,7 +165,7 @@ export class LiveChart {
 
   // Entries are made when the series change; values change as text only.
   drawLegend() {
-    const sets = [...this.series.values()];
+    const sets = [...this.series.values()].filter((set) => !set.vwGone);
     const key = sets.map((set) => set.vwName + set.borderColor).join("|");
     if (key !== this.legendKey) {
       this.legendKey = key;
