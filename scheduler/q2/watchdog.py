@@ -17,6 +17,7 @@ from typing import Any
 from django.db import Error
 from django_q.conf import Conf
 
+from execution import handlers
 from scheduler.flags import Flag, Pace
 from scheduler.housekeeping.rows import close_connections
 from scheduler.q2 import board as boards
@@ -88,6 +89,7 @@ class Watchdog:
         Conf.WORKERS = self._options.workers
         Conf.RECYCLE = self._options.recycle
         importlib.import_module(ENTRY.rsplit(".", 1)[0])
+        handlers.load()
         if self._io is not None:
             self._io.import_code()
         close_connections()
