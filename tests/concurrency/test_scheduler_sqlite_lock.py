@@ -22,23 +22,26 @@ def count(minute: int) -> None:
 
 
 def test_statements_and_transactions_wait_for_the_lock_and_get_it_soon_after() -> None:
-    held, freed = threading.Event(), []
+    held, asking, freed = threading.Event(), threading.Semaphore(0), []
     waited: list[float] = []
 
     def holder() -> None:
         with transaction.atomic():
             count(1)
             held.set()
-            time.sleep(0.2)  # not a condition: the length of a long transaction
+            for _ in range(2):
+                asking.acquire(timeout=10)
         freed.append(time.monotonic())
 
     def statement() -> None:
         held.wait(10)
+        asking.release()
         count(2)
         waited.append(time.monotonic())
 
     def in_transaction() -> None:
         held.wait(10)
+        asking.release()
         with transaction.atomic():
             count(3)
         waited.append(time.monotonic())
