@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+#: Seconds for a cluster to come up and to do its work.
+PATIENCE_S = 120
 BLOCKS, OUTPUT_BYTES, WORKERS = 200, 1024, 2
 MYSQL = os.environ.get("VWED_TEST_MYSQL_URL", "mysql://root@127.0.0.1:3306/vwed").rsplit("/", 1)[0]
 TEXT = "x" * (OUTPUT_BYTES - 20)
@@ -173,15 +175,17 @@ def short_tasks(runs: int) -> float:
     def submit() -> None:
         submission.submit(definition=definition, actor="bench", origin="command")
 
-    with cluster():
+    with cluster() as alive:
         done = ended()
         submit()
         while ended() == done:
+            alive()
             time.sleep(0.05)
         begun = time.perf_counter()
         for _ in range(runs):
             submit()
         while ended() < done + runs + 1:
+            alive()
             time.sleep(0.01)
         took = time.perf_counter() - begun
     assert TaskRecord.objects.filter(label="short", status="finished").count() == runs + 1
@@ -189,13 +193,20 @@ def short_tasks(runs: int) -> float:
 
 
 @contextmanager
-def cluster() -> Iterator[None]:
-    """The real cluster with two workers, ended as its supervisor would."""
+def cluster() -> Iterator[Callable[[], None]]:
+    """The real cluster with two workers, ended as its supervisor would. Yields a check that it is still there."""
     command = [sys.executable, "manage.py", "cluster", "--workers", str(WORKERS), "--without-io"]
     with tempfile.TemporaryFile() as log:
         started = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+        give_up = time.monotonic() + PATIENCE_S
+
+        def alive() -> None:
+            if started.poll() is not None or time.monotonic() > give_up:
+                log.seek(0)
+                sys.exit(f"the cluster does not do its work:\n{log.read().decode()[-2000:]}")
+
         try:
-            yield
+            yield alive
         finally:
             started.terminate()
             started.wait(30)
