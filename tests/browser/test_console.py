@@ -40,9 +40,8 @@ def test_numbers_change_by_themselves_while_tasks_run(open_page: OpenPage) -> No
         arg=before,
         timeout=60_000,
     )
-    page.wait_for_function(
-        "[...document.querySelectorAll('[data-vw-workers] [data-cell=does] a')].length > 0", timeout=60_000
-    )
+    runs = "[...document.querySelectorAll('[data-vw-workers] [data-cell=runs]')].map(cell => cell.textContent).join()"
+    page.wait_for_function(f"old => {runs} !== old", arg=page.evaluate(runs), timeout=60_000)
 
     assert page.url == address
     assert page.locator("[data-vw-legend=memory] li").count() >= 3
@@ -55,13 +54,8 @@ def test_a_task_is_run_from_its_form_and_followed_to_its_end(open_page: OpenPage
     page = open_page()
     start_run(page, "Weigh pallet")
 
-    for _ in range(60):
-        if page.locator('.vw-chip:has-text("Finished")').count():
-            break
-        page.wait_for_timeout(500)
-        page.reload()
-
-    expect(page.locator(".vw-sentence").first).to_contain_text("Finished in")
+    # No reload: the page follows its run.
+    expect(page.locator(".vw-sentence").first).to_contain_text("Finished in", timeout=60_000)
     assert page.locator(".vw-table tbody tr").count() >= 1
     page.get_by_role("link", name="Inputs and variables").click()
     expect(page.get_by_role("heading", name="Variables")).to_be_visible()

@@ -5,7 +5,11 @@ import { startFreshness } from "./ui/freshness.js";
 import { bindLive } from "./ui/bind.js";
 import { texts } from "./ui/i18n.js";
 
-const PAGES = { overview: () => import("./pages/overview.js"), records: () => import("./pages/records.js") };
+const PAGES = {
+  overview: () => import("./pages/overview.js"),
+  records: () => import("./pages/records.js"),
+  record: () => import("./pages/record.js"),
+};
 
 async function start() {
   const root = document.querySelector("[data-vw-page]");
