@@ -13,6 +13,7 @@ from execution.definition import Problems, RawBlock
 from execution.errors import BlockError, ExpressionError
 from execution.expressions import Expression, compile
 from execution.parameters import ParameterSpec, anything, shown
+from execution.values import to_text
 
 Scope = Mapping[str, Any]
 Getter = Callable[[Scope], Any]
@@ -166,7 +167,7 @@ class Binder:
             )
             return None, None
         pairs = [self._row(list(row.values()), where) for row in rows]
-        return None, lambda scope: {key(scope): get(scope) for key, get in pairs}
+        return None, lambda scope: {_key(key(scope)): get(scope) for key, get in pairs}
 
     def _row(self, fields: list[Any], where: str) -> tuple[Getter, Getter]:
         kind = fields[2] if len(fields) > 2 else None
@@ -188,6 +189,12 @@ class _Fixed:
 
     def __call__(self, scope: Scope) -> Any:
         return self.value
+
+
+def _key(value: Any) -> str:
+    if value is None:
+        raise ValueError("a row has no key")
+    return value if type(value) is str else to_text(value)
 
 
 def _constant(value: Any) -> Getter:

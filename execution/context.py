@@ -13,7 +13,7 @@ from typing import Any
 
 from execution.errors import BlockError
 from execution.limits import Limits, RunInfo
-from execution.values import Long
+from execution.values import Long, detached
 
 MAX_DEPTH = 100
 _SMALL = frozenset({int, bool, float, type(None), Long})
@@ -72,7 +72,9 @@ class TaskContext:
         size = len(value) + 64 if kind is str else 32 if kind in _SMALL else -1
         if size != self._sizes.get(name):  # most values are replaced by one of the same size
             self._account(name, value, block)
-        self.variables[name] = value
+        kind = type(value)
+        # A map of the context itself, kept as a variable, would change under it, or hold itself.
+        self.variables[name] = value if kind is str or kind in _SMALL else detached(value)
         self.sources[name] = block
 
     def set_input(self, name: str, value: Any, block: str) -> None:

@@ -6,6 +6,7 @@ from execution.effects import ChildFailure
 from execution.errors import BlockError, ExpressionError
 from execution.frames import Branch
 from execution.plan import PlanBlock
+from execution.rows import clean
 
 
 def will_be_caught(branch: Branch) -> bool:
@@ -31,12 +32,12 @@ def has_loop(branch: Branch) -> bool:
 def failure_of(block: PlanBlock, error: Exception) -> ChildFailure:
     """What a block failed of, as a value."""
     if isinstance(error, BlockError):
-        return ChildFailure(error.code, error.message, error.remedy, error.final, block.name, block.where)
+        return ChildFailure(error.code, clean(error.message), clean(error.remedy), error.final, block.name, block.where)
     if isinstance(error, ExpressionError):
-        return ChildFailure("block.expression", str(error), error.hint, False, block.name, block.where)
+        return ChildFailure("block.expression", clean(str(error)), clean(error.hint), False, block.name, block.where)
     return ChildFailure(
         "block.internal",
-        f"{block.type} failed: {type(error).__name__}: {error}",
+        clean(f"{block.type} failed: {type(error).__name__}: {error}"),
         "This is a fault of the program; report it with the task file.",
         False,
         block.name,

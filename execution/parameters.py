@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from execution.values import to_text
+from execution.values import detached, to_text
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 Converter = Callable[[Any], Any]
 
@@ -90,7 +94,10 @@ def anything(value: Any) -> Any:
 
 def text(value: Any) -> str | None:
     """Text of any value (``true``, ``2.0``, ``[a, b]``); nothing stays nothing."""
-    return value if value is None or type(value) is str else to_text(value)
+    if value is None:
+        return None
+    words = value if type(value) is str else to_text(value)
+    return words if words.isascii() else _HALF.sub("\ufffd", words)
 
 
 def is_true(value: Any) -> bool:
@@ -120,6 +127,14 @@ def whole(value: Any) -> int | None:
     raise ValueError(f"a whole number is wanted, not {shown(value)}")
 
 
+def whole32(value: Any) -> int | None:
+    """A whole number that fits a database column and a fleet: 32 bits."""
+    number = whole(value)
+    if number is not None and not -(2**31) <= number < 2**31:
+        raise ValueError(f"a whole number of at most 32 bits is wanted, not {shown(value)}")
+    return number
+
+
 def duration(value: Any) -> int | None:
     """Milliseconds: a whole number that is not negative and below ten years."""
     number = whole(value)
@@ -130,10 +145,12 @@ def duration(value: Any) -> int | None:
 
 def number(value: Any) -> int | float | None:
     """A number, also as text."""
-    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
         return value
     try:
         parsed = float(value)
+        if isinstance(value, bool) or not math.isfinite(parsed):
+            raise ValueError
     except (ValueError, TypeError, OverflowError):
         raise ValueError(f"a number is wanted, not {shown(value)}") from None
     return int(parsed) if parsed.is_integer() else parsed
@@ -144,14 +161,14 @@ def list_of(value: Any) -> list[Any] | None:
     if value is None:
         return None
     if isinstance(value, list | tuple):
-        return list(value)
+        return [detached(item) for item in value]
     if isinstance(value, str):
         try:
             parsed = json.loads(value)
         except (ValueError, RecursionError):
             parsed = None
         if isinstance(parsed, list):
-            return parsed
+            return [detached(item) for item in parsed]
     raise ValueError(f"a list (or a text that holds one as JSON) is wanted, not {shown(value)}")
 
 

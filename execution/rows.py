@@ -25,7 +25,10 @@ def json_text(value: Any) -> str:
         return "null"
     if kind is bool:
         return "true" if value else "false"
-    return json.dumps(to_plain(value), separators=(",", ":"))
+    try:
+        return json.dumps(to_plain(value), separators=(",", ":"))
+    except RecursionError:  # what is nested as deeply as this fails its block elsewhere; its record must not fail too
+        return '"(nested too deeply to be shown)"'
 
 
 def object_text(values: Mapping[str, Any], limit: int) -> str:

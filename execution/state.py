@@ -105,6 +105,8 @@ def _dump_frame(frame: Frame) -> dict[str, Any]:
         data["m"] = [dump_answer(answer) for answer in frame.memo]
     if frame.round is not None:
         data["r"], data["n"] = frame.round, frame.inner
+        if frame.quiet:
+            data["q"] = True
     if frame.children is not None:
         data["c"] = [frame.branch, frame.pos, frame.catch, frame.cleanup]
     if frame.offers is not None:
@@ -209,6 +211,7 @@ def _load_frame(data: dict[str, Any], plan: Plan) -> Frame:
     frame.written = RUNNING
     if "r" in data:
         frame.round, frame.inner = data["r"], data["n"]
+        frame.quiet = data.get("q", False)
     if "c" in data:
         frame.branch, frame.pos, frame.catch, frame.cleanup = data["c"]
         frame.children = block.branches.get(frame.branch, ())

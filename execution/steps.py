@@ -72,6 +72,13 @@ class Steps(Checkpoints):
         self._carry = {}
         self._port_error = None
 
+    def quiet_again(self) -> None:
+        """In a restored run: rounds whose information lines are not kept are still going on."""
+        for branch in self._branches.all.values():
+            for frame in branch.stack:
+                if frame.quiet:
+                    self._acts.quiet(True)
+
     # --- Entering and driving ---
 
     def keep(self, branch: Branch, block: PlanBlock, outputs: Mapping[str, Any]) -> None:

@@ -275,6 +275,25 @@ def _load_tag(tag: str, value: Any) -> Any:
     raise ValueError(f"the tag {tag} is not known")
 
 
+DEEPEST = 100
+
+
+def detached(value: Any, depth: int = DEEPEST + 1) -> Any:
+    """A copy that shares no list or map with ``value``: what is kept does not change when something else does.
+
+    Raises:
+        ValueError: nested deeper than ``depth``.
+    """
+    if not isinstance(value, Mapping | list | tuple):
+        return value
+    if depth == 0:
+        raise ValueError(f"a value nested at most {DEEPEST} levels deep is wanted")
+    if isinstance(value, Mapping):
+        return {key: detached(item, depth - 1) for key, item in value.items()}
+    items = [detached(item, depth - 1) for item in value]
+    return JavaArray(items) if isinstance(value, JavaArray) else items
+
+
 # --- Plain JSON -------------------------------------------------------------------------------------------------------
 
 

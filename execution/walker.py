@@ -78,6 +78,7 @@ class Run:
         """
         run = cls(plan, {}, info, limits or Limits())
         state.load(state_text, plan, run.context, run._branches, run._recording)
+        run._steps.quiet_again()
         if register is not None:
             register.add(run.context)
         return run

@@ -130,6 +130,9 @@ def _read_text(name: str, data: bytes, candidates: list[Candidate], problems: li
         if not isinstance(item, dict):
             problems.append(Problem(path, "not_an_object", f"A definition is an object, not {_kind(item)}.", ""))
             continue
+        if not _writable(item):
+            problems.append(_half(path))
+            continue
         candidate = _candidate(item, path, _stem(name), problems)
         if candidate is not None:
             candidates.append(candidate)
@@ -200,6 +203,9 @@ def _detail(item: dict[str, Any], path: str, problems: list[Problem]) -> dict[st
     if isinstance(raw, str):
         raw = _json(f"{path} › detail", raw.encode(), problems)
         if raw is _BROKEN:
+            return None
+        if not _writable(raw):
+            problems.append(_half(f"{path} › detail"))
             return None
     elif raw is None:
         raw = {key: item[key] for key in _DETAIL_KEYS if key in item}
@@ -308,6 +314,20 @@ class _Fields:
             return bool(value)
         self._wrong(name, "true, false, 1 or 0", value)
         return False
+
+
+def _writable(value: Any) -> bool:
+    """Whether no text in it holds half of a character, which no database and no file takes."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True
+
+
+def _half(path: str) -> Problem:
+    message = "A text holds half of a character (\\ud800 to \\udfff without its other half)."
+    return Problem(path, "broken_text", message, "Write the text again in the task editor.")
 
 
 def _kind(value: Any) -> str:

@@ -31,7 +31,7 @@ from execution.effects import (
 )
 from execution.errors import BlockError
 from execution.frames import Here
-from execution.parameters import extras, flag, number, param, text, whole
+from execution.parameters import extras, flag, number, param, text, whole32
 from execution.registry import block
 
 CHANGE_EXPECTED = 60019
@@ -47,7 +47,7 @@ _OPERATIONS = frozenset(
 class SelectAgvParams:
     """Parameters of CSelectAgvBp."""
 
-    priority: int | None = param(whole)
+    priority: int | None = param(whole32)
     vehicle: str | None = param(text)
     tag: str | None = param(text)
     group: str | None = param(text)
@@ -56,7 +56,7 @@ class SelectAgvParams:
     pre_point_redo: bool | None = param(flag)
     mapf_priority: str | None = param(text)
     key_goods_id: str | None = param(text)
-    load_block_count: int | None = param(whole)
+    load_block_count: int | None = param(whole32)
 
 
 @dataclass(slots=True)

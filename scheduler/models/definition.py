@@ -5,12 +5,14 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from storage.models.fields import ExactCharField
+
 
 class TaskDefinition(models.Model):
     """A task template. What it does lives in its versions; runs point at the version they started with."""
 
-    definition_id = models.CharField(_("definition id"), max_length=64, unique=True)
-    label = models.CharField(_("label"), max_length=190, unique=True)
+    definition_id = ExactCharField(_("definition id"), max_length=64, unique=True)
+    label = ExactCharField(_("label"), max_length=190, unique=True)
     enabled = models.BooleanField(_("enabled"), default=True)
     queue = models.CharField(_("queue"), max_length=64, default="default")
     release_sites = models.BooleanField(_("release locations on abnormal end"), default=False)
@@ -36,7 +38,7 @@ class TaskDefinition(models.Model):
         permissions = (("run_taskdefinition", "Can run a task definition"),)
 
     def __str__(self) -> str:
-        return self.label
+        return str(self.label)
 
 
 class DefinitionVersion(models.Model):

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from scheduler.models.record import TaskRecord
 from scheduler.states import EffectStatus
+from storage.models.fields import ExactCharField
 
 
 class Effect(models.Model):
@@ -15,12 +16,12 @@ class Effect(models.Model):
     ``key`` derives from record, block path and iteration, so writing it twice is writing it once.
     """
 
-    key = models.CharField(max_length=190, unique=True)
+    key = ExactCharField(max_length=190, unique=True)
     record = models.ForeignKey(TaskRecord, on_delete=models.CASCADE, null=True, related_name="effects")
     kind = models.CharField(max_length=32)
     target = models.CharField(max_length=190)
     operation = models.CharField(max_length=64)
-    order_id = models.CharField(max_length=190, blank=True, default="")
+    order_id = ExactCharField(max_length=190, blank=True, default="")
     block = models.CharField(max_length=190, blank=True, default="")
     request = models.JSONField(default=dict)
     status = models.CharField(max_length=16, choices=EffectStatus.choices, default=EffectStatus.PENDING)
@@ -41,13 +42,13 @@ class Effect(models.Model):
         )
 
     def __str__(self) -> str:
-        return self.key
+        return str(self.key)
 
 
 class FleetOrder(models.Model):
     """A fleet order of a run, as last seen. Open until the fleet says that it is over."""
 
-    order_id = models.CharField(max_length=190, unique=True)
+    order_id = ExactCharField(max_length=190, unique=True)
     record = models.ForeignKey(TaskRecord, on_delete=models.CASCADE, null=True, related_name="orders")
     block = models.CharField(max_length=190, blank=True, default="")
     state = models.CharField(max_length=32, default="CREATED")
@@ -67,4 +68,4 @@ class FleetOrder(models.Model):
         indexes = (models.Index(fields=("closed", "id"), name="order_open"),)
 
     def __str__(self) -> str:
-        return self.order_id
+        return str(self.order_id)

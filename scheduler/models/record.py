@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from scheduler.models.definition import DefinitionVersion, TaskDefinition
 from scheduler.states import FACES, Status
+from storage.models.fields import ExactCharField
 
 
 class TaskRecord(models.Model):
@@ -19,10 +20,10 @@ class TaskRecord(models.Model):
     while the run is being suspended is not lost; ``token`` fences the writer.
     """
 
-    record_id = models.CharField(_("record id"), max_length=128, unique=True)
+    record_id = ExactCharField(_("record id"), max_length=128, unique=True)
     definition = models.ForeignKey(TaskDefinition, on_delete=models.PROTECT, related_name="records")
     version = models.ForeignKey(DefinitionVersion, on_delete=models.PROTECT, related_name="+")
-    label = models.CharField(_("definition"), max_length=190)
+    label = ExactCharField(_("definition"), max_length=190)
 
     status = models.CharField(_("status"), max_length=16, choices=Status.choices, default=Status.READY)
     queue = models.CharField(_("queue"), max_length=64, default="default")
@@ -57,10 +58,10 @@ class TaskRecord(models.Model):
     inputs = models.TextField(default="{}")
     variables = models.TextField(default="{}")
     agv_id = models.CharField(_("robot"), max_length=190, blank=True, default="")
-    out_order_no = models.CharField(_("out-order number"), max_length=128, null=True, unique=True)  # noqa: DJ001
+    out_order_no = ExactCharField(_("out-order number"), max_length=128, null=True, unique=True)
     state_description = models.CharField(_("state text"), max_length=500, blank=True, default="")
     parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="children")
-    root_record_id = models.CharField(max_length=128, blank=True, default="")
+    root_record_id = ExactCharField(max_length=128, blank=True, default="")
     periodic = models.BooleanField(default=False)
     created_by = models.CharField(_("created by"), max_length=150, blank=True, default="")
 
@@ -83,7 +84,7 @@ class TaskRecord(models.Model):
         )
 
     def __str__(self) -> str:
-        return self.record_id
+        return str(self.record_id)
 
     @property
     def code(self) -> int:
@@ -161,7 +162,7 @@ class Wait(models.Model):
     record = models.ForeignKey(TaskRecord, on_delete=models.CASCADE, related_name="waits")
     branch = models.CharField(max_length=190)
     block = models.CharField(max_length=190)
-    key = models.CharField(max_length=190, db_index=True)
+    key = ExactCharField(max_length=190, db_index=True)
     code = models.CharField(max_length=32)
     args = models.JSONField(default=dict)
     since_ms = models.BigIntegerField()
