@@ -20,7 +20,7 @@ WINDOW = timedelta(minutes=15)
 _ACTION, _KIND = "sign_in", "login"
 
 
-class SignInForm(AuthenticationForm):  # type: ignore[misc]
+class SignInForm(AuthenticationForm):
     """Same words for an unknown name and a wrong password; too many of either and nobody is asked any more."""
 
     def clean(self) -> dict[str, Any]:
