@@ -54,7 +54,7 @@ def run_suite(name: str, arguments: list[str], environment: dict[str, str], dire
     """Run pytest with ``environment`` added and read what it reports."""
     report = directory / f"{name}.xml"
     print(f"\n===== Tests on {name} =====", flush=True)  # noqa: T201
-    command = [sys.executable, "-m", "pytest", "-q", "--no-summary", f"--junitxml={report}", *arguments]
+    command = [sys.executable, "-m", "pytest", "-q", "-rN", f"--junitxml={report}", *arguments]
     with subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}) as pytest:
         try:
             code = pytest.wait()
