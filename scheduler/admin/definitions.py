@@ -15,7 +15,7 @@ from scheduler.admin.tree import tree
 from scheduler.models import TaskDefinition, TaskRecord
 from scheduler.states import ACTIVE
 from vwed.admin_base import ConsoleAdmin, page
-from vwed.console.listing import Filter, Listing, Search
+from vwed.console.listing import Filter, Listing, Search, containing
 from vwed.console.permit import require_view
 
 #: Versions and runs shown on a definition's page.
@@ -59,7 +59,7 @@ class TaskDefinitionAdmin(ConsoleAdmin):
                     lambda rows, value: rows.filter(enabled=value == "1"),
                 ),
             ),
-            search=Search(_("Part of the label"), lambda rows, text: rows.filter(label__icontains=text)),
+            search=Search(_("Part of the label"), lambda rows, text: containing(rows, "label", text)),
         )
 
     def list_context(self, request: HttpRequest, listing: Listing) -> dict[str, Any]:

@@ -242,6 +242,14 @@ def test_a_definition_shows_its_tree_inputs_and_versions(admin: Client, definiti
     assert admin.get(f"{url}?version=99").status_code == 404
 
 
+def test_definitions_are_found_by_a_part_of_their_label_in_any_case(admin: Client, definition: TaskDefinition) -> None:
+    found = admin.get("/admin/scheduler/taskdefinition/?q=SPORT").context["listing"]
+    missing = admin.get("/admin/scheduler/taskdefinition/?q=nothing").context["listing"]
+
+    assert [row.label for row in found.rows] == ["Transport A→B"]
+    assert missing.rows == []
+
+
 def test_a_location_says_who_holds_it(
     admin: Client, site: StorageLocation, make_record: Callable[..., TaskRecord]
 ) -> None:

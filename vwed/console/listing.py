@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
 from django.http import HttpRequest
 from django.utils.functional import Promise
 
@@ -154,6 +155,11 @@ class Listing:
 
     def _edge(self, row: Any) -> Any:
         return getattr(row, self.order.lstrip("-"))
+
+
+def containing(rows: Rows, column: str, text: str) -> Rows:
+    """Rows whose ``column`` contains ``text`` in any case, whatever the column's collation. For small tables only."""
+    return rows.annotate(lowered=Lower(column)).filter(lowered__contains=text.lower())
 
 
 def begins_with(column: str, text: str) -> Q:

@@ -17,7 +17,7 @@ from unfold.sites import UnfoldAdminSite
 
 from scheduler.models import TaskDefinition, TaskRecord
 from storage.models import StorageLocation
-from vwed.console.listing import begins_with
+from vwed.console.listing import begins_with, containing
 from vwed.navigation import NAVIGATION
 
 #: Results per kind, and the shortest text that is searched for.
@@ -52,7 +52,7 @@ def _results(request: HttpRequest, term: str) -> Iterator[SearchResult]:
         for row in found.only("record_id", "label").order_by("-pk")[:PER_KIND]:
             yield _result(row.record_id, row.label, "admin:scheduler_taskrecord_change", row.pk)
     if may("scheduler.view_taskdefinition"):
-        for task in TaskDefinition.objects.filter(label__icontains=term).only("label").order_by("label")[:PER_KIND]:
+        for task in containing(TaskDefinition.objects.only("label"), "label", term).order_by("label")[:PER_KIND]:
             yield _result(task.label, _("Task definition"), "admin:scheduler_taskdefinition_change", task.pk)
             if may("scheduler.run_taskdefinition"):
                 title = _("Run %(label)s") % {"label": task.label}
