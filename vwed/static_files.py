@@ -26,4 +26,7 @@ class StaticFiles(WhiteNoiseMiddleware):
         del response["content-type"]
         for name, value in found.headers:
             response[name] = value
+        if found.file is not None:
+            # Sizes were noted at the start; a file that was replaced since then has another one.
+            response["Content-Length"] = str(len(response.content))
         return response
