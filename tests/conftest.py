@@ -40,11 +40,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if _DATABASE_FIXTURES & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("django_db"):
             item.add_marker("db")
     if on_mysql():
-        kept = [item for item in items if item.get_closest_marker("db") or item.get_closest_marker("mysql")]
+        kept = [item for item in items if _concerns_mysql(item)]
         dropped = [item for item in items if item not in set(kept)]
         if dropped:
             config.hook.pytest_deselected(items=dropped)
             items[:] = kept
+
+
+def _concerns_mysql(item: pytest.Item) -> bool:
+    """Whether a test says something about MariaDB. What a browser shows has been tested; the pages' queries are not."""
+    if item.get_closest_marker("mysql"):
+        return True
+    return item.get_closest_marker("db") is not None and item.get_closest_marker("browser") is None
 
 
 def absent_service(item: pytest.Item) -> str | None:
