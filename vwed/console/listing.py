@@ -159,7 +159,8 @@ class Listing:
 
 def containing(rows: Rows, column: str, text: str) -> Rows:
     """Rows whose ``column`` contains ``text`` in any case, whatever the column's collation. For small tables only."""
-    return rows.annotate(lowered=Lower(column)).filter(lowered__contains=text.lower())
+    found: Rows = rows.annotate(lowered=Lower(column)).filter(lowered__contains=text.lower())
+    return found
 
 
 def begins_with(column: str, text: str) -> Q:
