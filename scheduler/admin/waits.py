@@ -82,7 +82,9 @@ def sentence(
 ) -> str:
     """What a run waits for, with times, criteria and unknown names in the words of the active language."""
     words = {"reason": "–", "state": "–", **args}
-    words["group"] = args.get("group") or args.get("vehicle") or _("any group")
+    # The engine writes a dash when the task names neither a group nor a robot.
+    named = (args.get("group"), args.get("vehicle"))
+    words["group"] = next((name for name in named if name and name != "–"), _("any group"))
     words["time"] = _time(args.get("time"), due_ms)
     if request is not None:
         words["criteria"] = criteria(request)
