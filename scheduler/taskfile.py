@@ -9,7 +9,7 @@ refused, never imported silently.
 from __future__ import annotations
 
 import io
-import json
+import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,12 +17,18 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from execution.errors import Problem
+from execution.values import to_text
+from scheduler.taskjson import BROKEN, parse, writable
 
 #: Largest file, and largest sum of what a zip holds.
 SIZE_LIMIT = 16 * 1024 * 1024
 #: Most definitions a file may hold.
 COUNT_LIMIT = 2000
 
+_SHORTEN = "Shorten it."
+_EXPORT = "Import the file that the task editor exports."
+#: What breaks a line or cannot be shown; lists, logs and commands name a task by its label.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _DETAIL_KEYS = ("inputParams", "outputParams", "rootBlock")
 _KNOWN = {
     "id", "label", "detail", "version", "status", "ifEnable", "periodicTask", "period", "delay", "releaseSites",
@@ -65,7 +71,7 @@ def read(name: str, data: bytes) -> list[Candidate]:
         TaskFileError: with all faults of form; labels that occur twice are one of them.
     """
     if len(data) > SIZE_LIMIT:
-        raise TaskFileError([_too_large(name, len(data))])
+        raise TaskFileError([too_large(name, len(data))])
     candidates: list[Candidate] = []
     problems: list[Problem] = []
     for member, text in _members(name, data, problems):
@@ -81,11 +87,12 @@ def read(name: str, data: bytes) -> list[Candidate]:
     return candidates
 
 
-def _too_large(name: str, size: int) -> Problem:
+def too_large(name: str, size: int) -> Problem:
+    """The refusal of a file of that many bytes."""
     return Problem(
         name,
         "file_too_large",
-        f"The file has {size / 1e6:.1f} MB; the limit is {SIZE_LIMIT // (1024 * 1024)} MiB.",
+        f"The file has {size / 2**20:.1f} MiB; the limit is {SIZE_LIMIT // 2**20} MiB.",
         "Split it into several files.",
     )
 
@@ -99,18 +106,18 @@ def _members(name: str, data: bytes, problems: list[Problem]) -> Iterator[tuple[
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = [e for e in archive.infolist() if e.filename.endswith(".task") and e.filename.count("/") <= 1]
             if sum(entry.file_size for entry in entries) > SIZE_LIMIT:
-                problems.append(_too_large(name, sum(entry.file_size for entry in entries)))
+                problems.append(too_large(name, sum(entry.file_size for entry in entries)))
                 return
             if not entries:
                 problems.append(
-                    Problem(name, "empty_file", "The zip holds no .task file in its root or one folder deep.", "")
+                    Problem(name, "empty_file", "The zip holds no .task file in its root or one folder deep.", _EXPORT)
                 )
             for entry in entries:
                 with archive.open(entry) as member:
                     # The size in the directory may lie: read at most the limit.
                     content = member.read(SIZE_LIMIT + 1)
                 if len(content) > SIZE_LIMIT:
-                    problems.append(_too_large(f"{name} › {entry.filename}", len(content)))
+                    problems.append(too_large(f"{name} › {entry.filename}", len(content)))
                 else:
                     yield f"{name} › {entry.filename}", content
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
@@ -118,50 +125,24 @@ def _members(name: str, data: bytes, problems: list[Problem]) -> Iterator[tuple[
 
 
 def _read_text(name: str, data: bytes, candidates: list[Candidate], problems: list[Problem]) -> None:
-    document = _json(name, data, problems)
-    if document is _BROKEN:
+    document = parse(name, data, problems)
+    if document is BROKEN:
         return
     items = document if isinstance(document, list) else [document]
     if len(items) > COUNT_LIMIT:
-        problems.append(Problem(name, "too_many", f"{len(items)} definitions; the limit is {COUNT_LIMIT} a file.", ""))
+        words = f"{len(items)} definitions; the limit is {COUNT_LIMIT} a file."
+        problems.append(Problem(name, "too_many", words, "Split it into several files."))
         return
     for number, item in enumerate(items, start=1):
         path = name if len(items) == 1 and not isinstance(document, list) else f"{name} › {number}"
         if not isinstance(item, dict):
-            problems.append(Problem(path, "not_an_object", f"A definition is an object, not {_kind(item)}.", ""))
+            problems.append(Problem(path, "not_an_object", f"A definition is an object, not {_kind(item)}.", _EXPORT))
             continue
-        if not _writable(item):
-            problems.append(_half(path))
+        if not writable(path, item, problems):
             continue
         candidate = _candidate(item, path, _stem(name), problems)
         if candidate is not None:
             candidates.append(candidate)
-
-
-_BROKEN = object()
-
-
-def _json(name: str, data: bytes, problems: list[Problem]) -> Any:
-    def refuse_constant(text: str) -> None:
-        raise ValueError(f"{text} is no JSON number")
-
-    try:
-        return json.loads(data.decode("utf-8-sig"), parse_constant=refuse_constant)
-    except UnicodeDecodeError as error:
-        message = f"The file is not UTF-8 (byte {error.start})."
-        problems.append(Problem(name, "not_utf8", message, "Save it as UTF-8."))
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        problems.append(
-            Problem(name, "broken_json", f"The JSON is broken at {where}: {error.msg}.", "Export the file again.")
-        )
-    except RecursionError:
-        problems.append(
-            Problem(name, "too_deep", "The JSON is nested too deeply to be read.", "Use sub-tasks instead of nesting.")
-        )
-    except ValueError as error:
-        problems.append(Problem(name, "broken_json", f"The JSON is broken: {error}.", "Export the file again."))
-    return _BROKEN
 
 
 def _candidate(item: dict[str, Any], path: str, stem: str, problems: list[Problem]) -> Candidate | None:
@@ -174,7 +155,11 @@ def _candidate(item: dict[str, Any], path: str, stem: str, problems: list[Proble
         problems.append(Problem(f"{path} › label", "no_label", "The definition has no label.", "Give it a name."))
         label = ""
     elif len(label) > 190:
-        problems.append(Problem(f"{path} › label", "long_label", "The label is longer than 190 characters.", ""))
+        problems.append(Problem(f"{path} › label", "long_label", "The label is longer than 190 characters.", _SHORTEN))
+    elif _CONTROL.search(label.strip()):
+        words = "The label holds a line break or another control character."
+        problems.append(Problem(f"{path} › label", "bad_label", words, "Give it a name of one line."))
+        label = ""
     path = f"{path} “{label.strip()[:60]}”" if label else path
     detail = _detail(item, path, problems)
     reader = _Fields(item, path, problems)
@@ -201,11 +186,8 @@ def _detail(item: dict[str, Any], path: str, problems: list[Problem]) -> dict[st
     """Find the logic of a definition, whatever the dialect, and bring it to the one form."""
     raw = item.get("detail")
     if isinstance(raw, str):
-        raw = _json(f"{path} › detail", raw.encode(), problems)
-        if raw is _BROKEN:
-            return None
-        if not _writable(raw):
-            problems.append(_half(f"{path} › detail"))
+        raw = parse(f"{path} › detail", raw.encode(), problems)
+        if raw is BROKEN or not writable(f"{path} › detail", raw, problems):
             return None
     elif raw is None:
         raw = {key: item[key] for key in _DETAIL_KEYS if key in item}
@@ -215,7 +197,7 @@ def _detail(item: dict[str, Any], path: str, problems: list[Problem]) -> dict[st
                 f"{path} › detail",
                 "no_tree",
                 "The definition has no rootBlock: it would be an empty task.",
-                "Import the file that the task editor exports.",
+                _EXPORT,
             )
         )
         return None
@@ -231,14 +213,15 @@ def _parameters(raw: Any, path: str, problems: list[Problem]) -> list[dict[str, 
     if raw is None:
         return []
     if not isinstance(raw, list):
-        problems.append(Problem(path, "bad_inputs", f"inputParams is a list, not {_kind(raw)}.", ""))
+        problems.append(Problem(path, "bad_inputs", f"inputParams is a list, not {_kind(raw)}.", _EXPORT))
         return []
     found: list[dict[str, Any]] = []
     for number, entry in enumerate(raw):
         if isinstance(entry, str):
             entry = {"name": entry, "type": "String", "label": entry, "required": False, "defaultValue": ""}
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str) or not entry["name"]:
-            problems.append(Problem(f"{path} › {number + 1}", "bad_inputs", "An input parameter needs a name.", ""))
+            words = "An input parameter needs a name."
+            problems.append(Problem(f"{path} › {number + 1}", "bad_inputs", words, "Give it a name."))
         else:
             found.append(entry)
     return found
@@ -253,24 +236,34 @@ def _one_dialect(root: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, dict) and ("blockType" in value or "children" in value):
             block = {k: v for k, v in value.items() if v is not None and k not in ("children", "submodules")}
             children = value.get("children")
-            if children is None and "submodules" in value:
-                children = {"default": value["submodules"]}
-            if isinstance(children, dict):
-                branches: dict[str, Any] = {}
-                for branch, blocks in children.items():
-                    branch = "default" if branch == "submodules" else branch
+            more = value.get("submodules")
+            if isinstance(children, dict) or (children is None and more is not None):
+                block["children"] = branches = _branches(children or {}, more)
+                for blocks in branches.values():
                     if isinstance(blocks, list):
-                        branches[branch] = [None] * len(blocks)
-                        stack.extend((child, branches[branch], index) for index, child in enumerate(blocks))
-                    elif blocks is not None:
-                        branches[branch] = blocks
-                block["children"] = branches
+                        stack.extend((child, blocks, index) for index, child in enumerate(blocks))
             elif children is not None:
                 block["children"] = children
             value = block
         holder[key] = value
     whole: dict[str, Any] = top["root"]
     return whole
+
+
+def _branches(children: dict[str, Any], submodules: Any) -> dict[str, Any]:
+    """The branches of a block; what two names of one branch hold comes one after the other."""
+    branches: dict[str, Any] = {}
+    for name, blocks in [*children.items(), ("submodules", submodules)]:
+        branch = "default" if name == "submodules" else name
+        before = branches.get(branch)
+        if blocks is None:
+            continue
+        if isinstance(before, list) and isinstance(blocks, list):
+            before.extend(blocks)
+        # What is no list is refused by the compiler, so a list must not hide it.
+        elif not before or (blocks and isinstance(before, list)):
+            branches[branch] = list(blocks) if isinstance(blocks, list) else blocks
+    return branches
 
 
 class _Fields:
@@ -283,7 +276,7 @@ class _Fields:
 
     def _wrong(self, name: str, wanted: str, value: Any) -> None:
         self.problems.append(
-            Problem(f"{self.path} › {name}", "bad_field", f"{name} is {wanted}, not {_kind(value)}.", "")
+            Problem(f"{self.path} › {name}", "bad_field", f"{name} is {wanted}, not {_kind(value)}.", "Correct it.")
         )
 
     def text(self, name: str, default: str, limit: int) -> str:
@@ -295,7 +288,7 @@ class _Fields:
             return default
         if len(str(value)) > limit:
             self.problems.append(
-                Problem(f"{self.path} › {name}", "bad_field", f"{name} is longer than {limit} characters.", "")
+                Problem(f"{self.path} › {name}", "bad_field", f"{name} is longer than {limit} characters.", _SHORTEN)
             )
         return str(value)
 
@@ -316,24 +309,10 @@ class _Fields:
         return False
 
 
-def _writable(value: Any) -> bool:
-    """Whether no text in it holds half of a character, which no database and no file takes."""
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except (UnicodeEncodeError, RecursionError):
-        return False
-    return True
-
-
-def _half(path: str) -> Problem:
-    message = "A text holds half of a character (\\ud800 to \\udfff without its other half)."
-    return Problem(path, "broken_text", message, "Write the text again in the task editor.")
-
-
 def _kind(value: Any) -> str:
     names = {dict: "an object", list: "a list", str: "a text", bool: "true/false", type(None): "null"}
     shown = names.get(type(value), "a number")
-    return f"{shown} ({str(value)[:40]!r})" if isinstance(value, str | int | float) else shown
+    return f"{shown} ({to_text(value)[:40]!a})" if isinstance(value, str | int | float) else shown
 
 
 def _stem(name: str) -> str:

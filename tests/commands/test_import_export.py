@@ -101,6 +101,7 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 
     assert ran.code == 1
     assert "cannot be read: No such file" in ran.out
+    assert ": :" not in ran.out
 
 
 def test_fifty_megabytes_are_refused_without_being_read(tmp_path: Path) -> None:
@@ -111,7 +112,7 @@ def test_fifty_megabytes_are_refused_without_being_read(tmp_path: Path) -> None:
     ran = run("import_tasks", str(path), "--json")
 
     assert ran.code == 1
-    assert "16" in ran.json()["files"][0]["problems"][0]["message"]
+    assert "50.0 MiB; the limit is 16 MiB" in ran.json()["files"][0]["problems"][0]["message"]
 
 
 def test_a_hundred_thousand_nested_blocks_are_refused(tmp_path: Path) -> None:

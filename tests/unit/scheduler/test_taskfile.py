@@ -65,6 +65,32 @@ def test_the_flat_dialect_keeps_its_tree_and_renames_submodules() -> None:
     assert "submodules" not in json.dumps(found.detail)
 
 
+@pytest.mark.parametrize("order", [("submodules", "default"), ("default", "submodules")])
+def test_two_names_of_one_branch_are_joined_and_no_block_is_dropped(order: tuple[str, str]) -> None:
+    children = {name: [{"id": number, "blockType": "PrintBp"}] for number, name in enumerate(order)}
+    (found,) = read("a.task", encode({"label": "x", "rootBlock": {**ROOT, "children": children}}))
+    assert [block["id"] for block in found.detail["rootBlock"]["children"]["default"]] == [0, 1]
+    beside = {**ROOT, "children": {}, "submodules": [{"id": 7, "blockType": "PrintBp"}]}
+    (found,) = read("a.task", encode({"label": "x", "rootBlock": beside}))
+    assert [block["id"] for block in found.detail["rootBlock"]["children"]["default"]] == [7]
+
+
+def test_a_name_that_an_object_holds_twice_is_refused_with_its_path() -> None:
+    block = '{"name": "b1", "blockType": "IfBp", "children": {"default": [{"id": 1}], "default": []}}'
+    detail = '{"rootBlock": {"blockType": "RootBp", "children": {"default": [' + block + "]}}}"
+    with pytest.raises(TaskFileError) as caught:
+        read("a.task", encode([{"label": "x", "detail": detail}]))
+    (problem,) = caught.value.problems
+    assert problem.code == "duplicate_key"
+    assert problem.path.endswith("detail › rootBlock › children › default › b1 › children")
+    assert "“default”" in problem.message
+    assert problem.remedy
+
+
+def test_a_label_of_more_than_spaces_and_letters_stays_as_it_is() -> None:
+    assert read("a.task", encode(definition("搬运\u3000上料 Ω")))[0].label == "搬运\u3000上料 Ω"
+
+
 def test_null_fields_of_blocks_are_left_out() -> None:
     root = {**ROOT, "remark": None, "children": {"default": [], "other": None}}
     (found,) = read("a.task", encode([{"label": "n", "detail": {"rootBlock": root}}]))
@@ -94,6 +120,10 @@ def test_a_zip_gives_every_task_file_one_folder_deep() -> None:
         (encode(definition("  ")), "no_label"),
         (encode({**definition(), "label": 7}), "no_label"),
         (encode(definition("x" * 191)), "long_label"),
+        (encode(definition("a\x00b")), "bad_label"),
+        (encode(definition("two\nlines")), "bad_label"),
+        (encode(definition("a\u2028b")), "bad_label"),
+        (b'{"label": "a", "label": "b"}', "duplicate_key"),
         (encode(definition(period="soon")), "bad_field"),
         (encode(definition(period=-1)), "bad_field"),
         (encode(definition(ifEnable="yes")), "bad_field"),
@@ -104,7 +134,10 @@ def test_a_zip_gives_every_task_file_one_folder_deep() -> None:
     ],
 )
 def test_a_bad_file_is_refused_with_its_code(data: bytes, code: str) -> None:
-    assert code in codes("bad.task", data)
+    with pytest.raises(TaskFileError) as caught:
+        read("bad.task", data)
+    assert code in [problem.code for problem in caught.value.problems]
+    assert all(problem.remedy for problem in caught.value.problems)
 
 
 def test_a_file_over_the_limit_is_refused_before_it_is_parsed() -> None:

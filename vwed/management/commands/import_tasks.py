@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from scheduler import taskfile
 from scheduler.errors import Refused
 from scheduler.importing import Imported, ImportRefused, import_file
 from vwed.management.action import ActionCommand, Answer, actor, problem_json
 
-#: Read no more than the importer would accept, so that a huge file costs no memory.
-READ_LIMIT = 16 * 1024 * 1024
 _WORDS = {"created": "created", "new_version": "new version", "same": "unchanged"}
 
 
@@ -50,9 +50,13 @@ def _import_one(path: Path, replace: bool) -> dict[str, Any]:
 
 
 def _read(path: Path) -> bytes:
+    """The content of a file; one that the importer would refuse for its size is not read, so it costs no memory."""
     try:
         with path.open("rb") as file:
-            data = file.read(READ_LIMIT + 1)
+            size = os.fstat(file.fileno()).st_size
+            if size > taskfile.SIZE_LIMIT:
+                raise ImportRefused([taskfile.too_large(path.name, size)])
+            data = file.read(taskfile.SIZE_LIMIT + 1)
     except OSError as error:
         raise Refused("unreadable", f"{path} cannot be read: {error.strerror}.", "Check the path.") from None
     return data
@@ -72,5 +76,7 @@ def _lines(result: dict[str, Any]) -> list[str]:
     for each in result["definitions"]:
         lines.append(f"{result['file']}: {each['label']} v{each['version']} ({_WORDS[each['action']]})")
         lines += [f"    warning: {w['path']}: {w['message']} {w['remedy']}".rstrip() for w in each["warnings"]]
-    lines += [f"{result['file']}: {p['path']}: {p['message']} {p['remedy']}".rstrip() for p in result["problems"]]
+    for p in result["problems"]:
+        where = f"{result['file']}: {p['path']}" if p["path"] else result["file"]
+        lines.append(f"{where}: {p['message']} {p['remedy']}".rstrip())
     return lines
