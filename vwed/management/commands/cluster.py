@@ -58,7 +58,7 @@ class Command(BaseCommand):
         self._tell("Cluster has stopped.")
 
     def _tell(self, text: str) -> None:
-        self.stderr.write(text, self.style.NOTICE)
+        self.stderr.write(text, str)  # no colour of an error
         self.stderr.flush()
 
 
