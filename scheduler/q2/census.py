@@ -12,7 +12,6 @@ import signal
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from django.db import Error
@@ -24,6 +23,7 @@ from scheduler.housekeeping.sampling import Sampler
 from scheduler.models import ProcessRow, TaskRecord
 from scheduler.q2.children import name_of
 from scheduler.q2.generation import Generation
+from scheduler.q2.parentage import is_running, state_of
 from scheduler.q2.patience import brief_connection
 from scheduler.states import Status
 
@@ -123,6 +123,11 @@ class Census:
         pks = list(lost.values_list("pk", flat=True))
         return transitions.unclaim(pks) if pks else 0
 
+    def stopped(self) -> list[int]:
+        """Processes of this generation that somebody has stopped (SIGSTOP)."""
+        seats = self._generation.board.seats() if self._generation is not None else ()
+        return [seat.pid for seat in seats if state_of(seat.pid) == "T"]
+
     # --- the end -----------------------------------------------------------------------------------------------------
 
     def wait_gone(self) -> bool:
@@ -163,15 +168,6 @@ def lapse(worker: str) -> int:
     """Let the leases of a dead worker's runs run out now, so that nobody waits for them; how many."""
     tokens = dict(TaskRecord.objects.filter(status=Status.RUNNING, worker=worker).values_list("pk", "token"))
     return transitions.renew(tokens, clock.now() - timedelta(seconds=1)) if tokens else 0
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process runs (or is stopped): a zombie does not."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return text.rpartition(")")[2].split()[0] not in ("Z", "X")
 
 
 def how(exitcode: int | None) -> str:

@@ -1,4 +1,4 @@
-"""The io process as a child of the cluster main: forked, restarted when it dies, stopped with the cluster."""
+"""The io process as a child of the cluster main: forked, replaced when it dies or freezes, stopped with the cluster."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from ctypes import c_double
 from multiprocessing.context import ForkProcess
+from multiprocessing.sharedctypes import RawValue
+from typing import Any
 
 from scheduler.housekeeping import Housekeeper
 from scheduler.housekeeping.rows import close_connections
 from scheduler.process import new_boot_id
 from scheduler.q2.children import enter
 from scheduler.q2.generation import Generation
+from scheduler.q2.parentage import state_of
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +27,10 @@ log = logging.getLogger(__name__)
 PAUSE_MIN_S, PAUSE_MAX_S = 0.5, 30.0
 #: A process that lived this long has proved itself: the next pause is the first again.
 PROVEN_S = 60.0
+#: One whose event loop has not turned for this long is frozen; a healthy one beats twice a second.
+BEAT_LIMIT_S = 10.0
+#: How long a killed one may take to vanish before the main looks after the rest first, in seconds.
+_GONE_WITHIN_S = 1.0
 _BODY = "scheduler.io.main"
 
 
@@ -34,6 +42,8 @@ class IoChild:
         self.restarts = 0
         self._settings_version = settings_version
         self._process: ForkProcess | None = None
+        #: When its event loop turned last, on the monotonic clock; written by the child, and by us when we start it.
+        self._beat = RawValue(c_double, 0.0)
         self._started = 0.0
         self._pause = 0.0
         self._next_start = 0.0
@@ -45,17 +55,31 @@ class IoChild:
     def ensure(self, generation: Generation) -> None:
         """Start it if it is not running and its pause is over. ``generation`` is what the fork would inherit."""
         if self._process is not None:
+            self._kill_if_frozen(self._process)
             if self._process.is_alive():
                 return
             self._bury(self._process)
         if time.monotonic() < self._next_start:
             return
         close_connections()
+        self._beat.value = self._started = time.monotonic()
         self._process = multiprocessing.get_context("fork").Process(
-            target=_run_io, args=(self.boot_id, generation, self._settings_version, os.getpid())
+            target=_run_io, args=(self.boot_id, generation, self._settings_version, os.getpid(), self._beat)
         )
         self._process.start()
-        self._started = time.monotonic()
+
+    def _kill_if_frozen(self, process: ForkProcess) -> None:
+        """Kill a process whose event loop stands still: stopped, or caught in a call that never returns.
+
+        There is one io process per boot id: nothing is started beside one that does not vanish.
+        """
+        age = time.monotonic() - self._beat.value
+        if age <= BEAT_LIMIT_S or not process.is_alive():
+            return
+        log.error("the io process has not moved for %.1f s and is killed", age)
+        process.kill()
+        process.join(_GONE_WITHIN_S)
+        self._beat.value = time.monotonic()  # should it still be there, the next look is a whole limit away
 
     def _bury(self, process: ForkProcess) -> None:
         process.join()
@@ -70,6 +94,11 @@ class IoChild:
             self._pause,
             self.restarts,
         )
+
+    def stopped(self) -> list[int]:
+        """Its process id, when somebody has stopped it (SIGSTOP)."""
+        pid = self._process.pid if self._process is not None else None
+        return [pid] if pid and state_of(pid) == "T" else []
 
     def ask_to_stop(self) -> None:
         """SIGTERM; does not wait."""
@@ -88,12 +117,17 @@ class IoChild:
         self._process = None
 
 
-def _run_io(boot_id: str, inherited: Generation, settings_version: Callable[[], int] | None, parent_pid: int) -> None:
+def _run_io(
+    boot_id: str, inherited: Generation, settings_version: Callable[[], int] | None, parent_pid: int, cell: Any
+) -> None:
+    def beat() -> None:
+        cell.value = time.monotonic()
+
     process = enter("io", boot_id, parent_pid)
     os.setsid()  # an interrupt from the terminal reaches the cluster main alone
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     inherited.end()  # copies of the cluster's descriptors, of no use here
     body = importlib.import_module(_BODY)
     with Housekeeper(process, parent_pid=parent_pid, settings_version=settings_version):
-        body.run(boot_id)
+        body.run(boot_id, beat)
     close_connections()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -22,15 +24,24 @@ def die_with(parent_pid: int) -> None:
         os._exit(1)
 
 
-def is_alive(pid: int) -> bool:
-    """Whether a process of this id exists (a zombie counts until its parent has taken it off)."""
+def state_of(pid: int) -> str:
+    """The kernel's letter for what a process does (``T``: stopped, ``Z``: dead and not taken off); empty: none."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    return text.rpartition(")")[2].split()[0]
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process runs (or is stopped): a zombie does not."""
+    return state_of(pid) not in ("", "Z", "X")
+
+
+def kill(pid: int) -> None:
+    """SIGKILL; nothing when it is gone."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def kill_group(leader_pid: int) -> None:

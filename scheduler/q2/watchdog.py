@@ -18,6 +18,7 @@ from django.db import Error
 from django_q.conf import Conf
 
 from execution import handlers
+from scheduler.conflicts import is_conflict
 from scheduler.flags import Flag, Pace
 from scheduler.housekeeping.rows import close_connections
 from scheduler.q2 import board as boards
@@ -26,7 +27,7 @@ from scheduler.q2.cluster import KillSafeCluster
 from scheduler.q2.generation import Generation
 from scheduler.q2.iochild import IoChild
 from scheduler.q2.package import ENTRY
-from scheduler.q2.parentage import kill_group
+from scheduler.q2.parentage import kill, kill_group
 from scheduler.q2.patience import brief_connection
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,8 @@ UNSTARTED_LIMIT_S = 3.0
 GRACE_S = 5.0
 #: How often the rows are looked at, and lapsed leases rescued. At once when a child of the sentinel has died.
 LOOK_EVERY_S = 2.0
+#: A lock in the database that is in our way for this long, while one of our processes is stopped, is that one's.
+LOCKED_LIMIT_S = 5.0
 #: A new cluster is started at most this often, so that one that dies at once does not spin.
 RESTART_PAUSE_S = 1.0
 
@@ -69,6 +72,7 @@ class Watchdog:
         self._started = 0.0
         self._deaths = self._taken = 0
         self._moved_at = 0.0
+        self._locked_since: float | None = None
         self.replacements = 0
 
     def run(self) -> int:
@@ -158,8 +162,24 @@ class Watchdog:
                     lost = self._census.release_lost(UNSTARTED_LIMIT_S)
                     if lost:
                         log.warning("%d claims had lost their message and are ready again", lost)
+            self._locked_since = None
         except (Error, OSError) as error:
             log.warning("the cluster main cannot reach the database and tries again: %s", error)
+            if is_conflict(error) or "locked" in str(error):
+                self._suspect_the_stopped(time.monotonic())
+
+    def _suspect_the_stopped(self, now: float) -> None:
+        """Kill processes of ours that were stopped (SIGSTOP, a debugger), when a lock does not go away.
+
+        A process that is stopped inside a transaction keeps its locks: on SQLite nobody writes any more, elsewhere
+        nobody can take over its run. Its lease ran out long ago; its death frees what it holds.
+        """
+        self._locked_since = self._locked_since or now
+        if now - self._locked_since < LOCKED_LIMIT_S:
+            return
+        for pid in [*self._census.stopped(), *(self._io.stopped() if self._io is not None else ())]:
+            log.error("process %d is stopped and seems to hold a lock in the database: it is killed", pid)
+            kill(pid)
 
     # --- replacing ---------------------------------------------------------------------------------------------------
 

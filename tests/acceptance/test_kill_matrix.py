@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.db import OperationalError
+from django.db.models import F
 from pytest_django import DjangoDbBlocker
 
 from scheduler.models import BlockRecord, JournalEntry, ProcessRow, TaskRecord
+from scheduler.q2.patience import brief_connection
 from scheduler.states import Status
 from storage.models import LocationEvent
 from tests.db.storage import warehouse
@@ -142,7 +145,7 @@ def test_nothing_outlives_the_main_process_and_the_next_cluster_finishes_the_wor
 def test_a_worker_that_slept_past_its_lease_changes_nothing_when_it_wakes(cluster: Cluster) -> None:
     (record,) = workloads.start("work")
     old = worker_of(record)
-    freeze(old.pid)
+    freeze_outside_transaction(old.pid, record)
     try:
         workloads.wait_finished([record], ALL_ENDED_S, "by the other worker")
         assert workloads.recoveries_of([record]) == 1
@@ -185,6 +188,44 @@ def test_a_frozen_idle_worker_does_not_keep_what_was_meant_for_it(installation: 
         assert frozen not in cluster.processes()
         assert workloads.recoveries_of(records) == 0
         workloads.assert_ended_once(records)
+
+
+def test_a_worker_frozen_inside_a_transaction_does_not_hold_up_the_others(cluster: Cluster) -> None:
+    records = workloads.start("sites", 1)
+    frozen = worker_of(records[0]).pid
+    for _ in range(500):
+        freeze(frozen)
+        if not is_free(records[0]):
+            break
+        thaw(frozen)
+        wait_until(lambda: workloads.running_on(records[0]), 10, "the run going on")
+    else:
+        pytest.fail("the worker was never met inside a transaction")
+    records += workloads.start("short", 5)
+    workloads.wait_finished(records, ALL_ENDED_S, "although a stopped process held a lock")
+    assert frozen not in cluster.processes()
+    assert "seems to hold a lock" in cluster.said()
+    workloads.assert_ended_once(records)
+
+
+def is_free(record: TaskRecord) -> bool:
+    """Whether the run's row can be written: nobody sits in a transaction with it."""
+    try:
+        with brief_connection():
+            TaskRecord.objects.filter(pk=record.pk).update(priority=F("priority"))
+    except OperationalError:
+        return False
+    return True
+
+
+def freeze_outside_transaction(pid: int, record: TaskRecord) -> None:
+    """SIGSTOP between two transactions: inside one, the process would be killed for the lock it holds."""
+    for _ in range(20):
+        freeze(pid)
+        if is_free(record):
+            return
+        thaw(pid)
+    raise AssertionError("the worker was always inside a transaction")
 
 
 def _picture(record: TaskRecord) -> tuple[object, ...]:

@@ -14,9 +14,9 @@ import pytest
 from scheduler.flags import Flag, Pace, readable
 from scheduler.q2 import board as boards
 from scheduler.q2.board import Board
-from scheduler.q2.census import how, is_running
+from scheduler.q2.census import how
 from scheduler.q2.cluster import Timer
-from scheduler.q2.parentage import die_with
+from scheduler.q2.parentage import die_with, is_running
 from tests.support.waiting import wait_until
 
 FORK = multiprocessing.get_context("fork")
