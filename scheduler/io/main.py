@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Protocol
 
@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between two reports about following the orders (at once when an error begins or ends).
 REPORT_S = 10.0
+#: Seconds between two signs of life of the event loop.
+BEAT_S = 0.5
 FOLLOWING = "fleet_orders"
 
 
@@ -38,18 +40,29 @@ class Bell(Protocol):
         """Take all rings."""
 
 
-def run(boot_id: str) -> None:
-    """The process: work until SIGTERM or SIGINT, then end within 2 s. The bell is made here, after the fork."""
+def run(boot_id: str, beat: Callable[[], None] | None = None) -> None:
+    """The process: work until SIGTERM or SIGINT, then end within 2 s. The bell is made here, after the fork.
+
+    ``beat`` is called by the event loop, and by nothing else, twice a second: whoever watches knows that it turns.
+    """
 
     async def main() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
+        if beat is not None:
+            _beat_on(loop, beat)
         for signum in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signum, stop.set)
         with doorbell.Listener(doorbell.EFFECTS) as bell:
             await serve(boot_id, stop, bell=bell)
 
     asyncio.run(main())
+
+
+def _beat_on(loop: asyncio.AbstractEventLoop, beat: Callable[[], None]) -> None:
+    """Beat now and at every further turn, as long as the loop turns."""
+    beat()
+    loop.call_later(BEAT_S, _beat_on, loop, beat)
 
 
 async def serve(

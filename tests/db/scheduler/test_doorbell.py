@@ -49,6 +49,19 @@ def test_a_thousand_rings_of_one_transaction_are_one(listener: Listener) -> None
     assert not listener.wait(0)
 
 
+def test_a_ring_that_breaks_is_told_and_does_not_undo_what_was_committed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def break_down(topics: tuple[str, ...]) -> None:
+        raise ValueError("the bell is broken")
+
+    monkeypatch.setattr(doorbell, "_ring_all", break_down)
+    with transaction.atomic():
+        doorbell.ring(RUNS)
+    doorbell.ring(RUNS)
+    assert [record.message.count("the bell is broken") for record in caplog.records] == [1, 1]
+
+
 def test_every_listener_of_the_topic_hears_it_and_no_other(listener: Listener) -> None:
     with Listener(RUNS) as second, Listener(EFFECTS) as other:
         doorbell.ring(RUNS)
