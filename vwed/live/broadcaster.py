@@ -57,6 +57,8 @@ class Broadcaster:
         self._sockets: set[Socket] = set()
         self._task: asyncio.Task[None] | None = None
         self._texts: dict[str, str] = {}
+        #: Frames of this tick by what is heard in them: sockets with the same topics share one text.
+        self._frames: dict[tuple[str, ...], str] = {}
         self._seq = 0
         self._now_ms = 0
 
@@ -88,10 +90,15 @@ class Broadcaster:
         await asyncio.gather(task, return_exceptions=True)
         if self._task is None:
             self._texts.clear()
+            self._frames.clear()
 
     def frame(self, topics: Collection[str]) -> str:
         """The newest frame for these topics."""
-        return frames.frame(self._seq, self._now_ms, self._texts, topics)
+        key = tuple(topics)
+        found = self._frames.get(key)
+        if found is None:
+            found = self._frames[key] = frames.frame(self._seq, self._now_ms, self._texts, topics)
+        return found
 
     async def _run(self) -> None:
         # A thread of its own: one connection for all sockets, closed with it.
@@ -117,6 +124,7 @@ class Broadcaster:
                 logger.warning("live numbers could not be read: %s", error)
                 self._texts = {}
             self._seq += 1
+            self._frames.clear()
             for socket in list(self._sockets):
                 socket.tick()
             await asyncio.sleep(max(0.0, self._tick_s - (time.monotonic() - started)))
