@@ -12,6 +12,7 @@ import pytest
 
 from scheduler.cancel import cancel
 from scheduler.models import Effect, FleetOrder, LogLine, ProcessRow, TaskRecord
+from scheduler.q2.parentage import is_running
 from scheduler.states import ENDED, EffectStatus
 from tests.acceptance.conftest import Plant
 from tests.support.simulator import SimulatorProcess
@@ -69,6 +70,18 @@ def test_killing_the_io_process_again_and_again_orders_nothing_twice(own_plant: 
         os.kill(io.pid, signal.SIGKILL)
     check_each_once(own_plant, records)
     assert len(killed) == 3
+
+
+def test_a_frozen_io_process_is_replaced_and_orders_nothing_twice(own_plant: Plant) -> None:
+    records = start_all(own_plant)
+    wait_until(lambda: len(own_plant.fleet.calls()) >= 10 and live_io(), 20, "the fleet to be at work")
+    frozen = live_io()
+    assert frozen is not None
+    os.kill(frozen.pid, signal.SIGSTOP)
+    calls = len(own_plant.fleet.calls())
+    wait_until(lambda: len(own_plant.fleet.calls()) > calls + 3, 30, "another io process to go on with the orders")
+    check_each_once(own_plant, records)
+    assert not is_running(frozen.pid)
 
 
 def test_cancelling_at_any_moment_leaves_no_order_open_and_every_robot_in_service(own_plant: Plant) -> None:

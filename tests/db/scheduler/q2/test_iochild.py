@@ -1,13 +1,17 @@
-"""The io process as a child: started again when it dies, counted, and not in a hurry when it keeps dying."""
+"""The io process as a child: started again when it dies or freezes, counted, and not in a hurry when it keeps dying."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from scheduler.io.main import _beat_on
 from scheduler.q2 import iochild
 from scheduler.q2.generation import Generation
 from scheduler.q2.iochild import PAUSE_MAX_S, PAUSE_MIN_S, IoChild
@@ -53,6 +57,38 @@ def test_a_living_process_is_left_alone(
     child.ensure(generation)
     assert child._process is first
     assert child.restarts == 0
+
+
+def turns(*arguments: Any) -> None:
+    async def main() -> None:
+        _beat_on(asyncio.get_running_loop(), lambda: setattr(arguments[-1], "value", time.monotonic()))
+        await asyncio.sleep(60)
+
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    asyncio.run(main())
+
+
+def test_one_that_is_frozen_is_killed_and_replaced_and_one_that_turns_is_not(
+    child: IoChild, generation: Generation, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(iochild, "_run_io", turns)
+    monkeypatch.setattr(iochild, "BEAT_LIMIT_S", 2.0)
+    child.ensure(generation)
+    first = child._process
+    assert first is not None
+    began = child._beat.value
+    wait_until(lambda: child._beat.value > began + 2.5, 30, "its event loop turning longer than the limit")
+    child.ensure(generation)
+    assert (child._process, first.is_alive()) == (first, True), "it turns"
+    os.kill(first.pid or 0, signal.SIGSTOP)
+
+    def replaced() -> bool:
+        child.ensure(generation)
+        return child._process not in (None, first)
+
+    wait_until(replaced, 30, "another in its place")
+    assert (first.exitcode, child.restarts) == (-signal.SIGKILL, 1)
+    assert "has not moved for 2." in caplog.text
 
 
 def test_one_that_keeps_dying_is_started_ever_more_seldom(
