@@ -57,9 +57,8 @@ class Binder:
         left = dict(raw.parameters)
         sources = [self._source(raw, item, left) for item in spec.parameters]
         for name in left:
-            self._problems.warn(
-                f"{raw.where} › {str(name)[:60]}", "parameter.ignored", f"{raw.type} does not use this parameter."
-            )
+            words = f"{raw.type} does not use this parameter."
+            self._problems.warn(f"{raw.where} › {str(name)[:60]}", "parameter.ignored", words, "It can be removed.")
         binding = Binding()
         ready = []
         for source in sources:
@@ -116,7 +115,8 @@ class Binder:
         if given is None:
             return None, None
         if not isinstance(given, Mapping):
-            self._problems.add(where, "parameter.malformed", "A parameter is an object with type and value.")
+            words = "A parameter is an object with type and value."
+            self._problems.add(where, "parameter.malformed", words, "Export the task again.")
             return None, None
         kind, value = given.get("type"), given.get("value")
         if value is None:
@@ -144,7 +144,8 @@ class Binder:
                 return None, _Fixed(expression.evaluate({}))
         except ExpressionError as error:
             place = f" (at character {error.position + 1})" if error.position is not None else ""
-            self._problems.add(where, "expression.invalid", f"{error.message.rstrip('.')}{place}.", error.hint)
+            words = f"{error.message.rstrip('.')}{place}."
+            self._problems.add(where, "expression.invalid", words, error.hint or "Correct the expression.")
             return None, None
         self.expressions.append(expression)
         return None, partial(expression.evaluate, strict_variables=True) if self._strict else expression.evaluate
@@ -223,7 +224,7 @@ def _trimmed(value: Any) -> str | None:
 
 def _refused(name: str, error: ExpressionError | ValueError) -> BlockError:
     if isinstance(error, ExpressionError):
-        return BlockError("block.expression", f"{name}: {error}", remedy=error.hint)
+        return BlockError("block.expression", f"{name}: {error}", remedy=error.hint or "Correct the expression.")
     return BlockError("block.parameter", f"{name}: {error}.", remedy="Correct the parameter or what it reads.")
 
 

@@ -12,11 +12,13 @@ from execution.catalogue import is_known
 from execution.errors import PlanErrors, Problem
 from execution.registry import BlockSpec, Registry
 from execution.rows import clean
+from execution.values import to_text
 
 MAX_TEXT = 16 * 1024 * 1024
 MAX_JSON_DEPTH = 700
 MAX_PROBLEMS = 200
 MAX_NAME = 150
+_AGAIN = "Export the task again."
 ROOT = "rootBlock"
 _STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKETS = re.compile(r"[\[\]{}]")
@@ -35,12 +37,12 @@ class Problems:
         self.errors: list[Problem] = []
         self.warnings: list[Problem] = []
 
-    def add(self, path: str, code: str, message: str, remedy: str = "") -> None:
+    def add(self, path: str, code: str, message: str, remedy: str) -> None:
         """A fault that keeps the definition from running."""
         if len(self.errors) < MAX_PROBLEMS:
             self.errors.append(_printable(path, code, message, remedy))
 
-    def warn(self, path: str, code: str, message: str, remedy: str = "") -> None:
+    def warn(self, path: str, code: str, message: str, remedy: str) -> None:
         """A fault worth saying that does not keep it from running."""
         if len(self.warnings) < MAX_PROBLEMS:
             self.warnings.append(_printable(path, code, message, remedy, warning=True))
@@ -88,9 +90,9 @@ def load_detail(text: str) -> dict[str, Any]:
         try:
             data = json.loads(text, parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
-            problems.add("detail", "detail.not-json", f"Not valid JSON: {error}.", "Export the task again.")
+            problems.add("detail", "detail.not-json", f"Not valid JSON: {error}.", _AGAIN)
     if not problems.errors and not isinstance(data, dict):
-        problems.add("detail", "detail.not-object", "A JSON object with rootBlock is wanted.", "Export the task again.")
+        problems.add("detail", "detail.not-object", "A JSON object with rootBlock is wanted.", _AGAIN)
     problems.raise_if_any()
     return dict(data)
 
@@ -131,7 +133,7 @@ class Reader:
     def read(self, root: Any) -> None:
         """Read from the root block."""
         if not isinstance(root, Mapping):
-            self._problems.add(ROOT, "root.missing", "The definition has no rootBlock.", "Export the task again.")
+            self._problems.add(ROOT, "root.missing", "The definition has no rootBlock.", _AGAIN)
             return
         if root.get("blockType") != "RootBp":
             kind = _shown(root.get("blockType"))
@@ -157,13 +159,13 @@ class Reader:
     def _block(self, data: Any, parent: RawBlock, branch: str, stack: list[tuple[Any, RawBlock, str]]) -> None:
         where = parent.where if branch == "default" else f"{parent.where} › {branch}"
         if not isinstance(data, Mapping):
-            self._problems.add(where, "block.not-object", f"A block is wanted, not {_shown(data)}.")
+            self._problems.add(where, "block.not-object", f"A block is wanted, not {_shown(data)}.", _AGAIN)
             return
         kind, name = data.get("blockType"), self._name(data, where)
         if name is None:
             return
         if not isinstance(kind, str) or not kind:
-            self._problems.add(f"{where} › {name}", "block.no-type", "The block has no blockType.")
+            self._problems.add(f"{where} › {name}", "block.no-type", "The block has no blockType.", _AGAIN)
             return
         where = f"{where} › {name} {kind[:60]}"
         self._unique(self._names, name, where, "block.duplicate-name", "name")
@@ -196,7 +198,8 @@ class Reader:
     def _children(self, data: Mapping[str, Any], raw: RawBlock, stack: list[tuple[Any, RawBlock, str]]) -> None:
         children = data.get("children") or {}
         if not isinstance(children, Mapping):
-            self._problems.add(raw.where, "children.not-object", f"children is {_shown(children)}, not an object.")
+            words = f"children is {_shown(children)}, not an object."
+            self._problems.add(raw.where, "children.not-object", words, _AGAIN)
             return
         todo: list[tuple[Any, RawBlock, str]] = []
         for key, blocks in children.items():
@@ -204,9 +207,8 @@ class Reader:
             if not blocks and blocks in (None, [], {}):
                 continue
             if not isinstance(blocks, list):
-                self._problems.add(
-                    f"{raw.where} › {branch}", "branch.not-list", f"A list of blocks is wanted, not {_shown(blocks)}."
-                )
+                words = f"A list of blocks is wanted, not {_shown(blocks)}."
+                self._problems.add(f"{raw.where} › {branch[:60]}", "branch.not-list", words, _AGAIN)
                 continue
             if raw.spec is not _UNKNOWN and branch not in raw.spec.branches:
                 known = ", ".join(raw.spec.branches) or "none"
@@ -265,7 +267,8 @@ class Reader:
         found = data.get("inputParams") or {}
         if isinstance(found, Mapping):
             return found
-        self._problems.add(where, "parameters.not-object", f"inputParams is {_shown(found)}, not an object.")
+        words = f"inputParams is {_shown(found)}, not an object."
+        self._problems.add(where, "parameters.not-object", words, _AGAIN)
         return {}
 
 
@@ -288,5 +291,7 @@ def _shown(value: Any) -> str:
         return "nothing"
     if isinstance(value, list | Mapping):
         return "a list" if isinstance(value, list) else "an object"
-    words = ascii(value) if isinstance(value, str) and _UNPRINTABLE.search(value) else repr(value)
+    words = to_text(value)
+    if isinstance(value, str):
+        words = ascii(value) if _UNPRINTABLE.search(value) else repr(value)
     return words if len(words) <= 60 else f"{words[:57]}…"

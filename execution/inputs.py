@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from execution.definition import Problems
+from execution.parameters import decimal_of, whole_of
 from execution.values import LONG_MAX, LONG_MIN, Long, to_text
 
 _MISSING = object()
@@ -100,8 +101,8 @@ def bind(declared: Sequence[InputDeclaration], given: Mapping[str, Any]) -> tupl
 
 
 def _default(item: InputDeclaration) -> Any:
-    blank = item.default is None or (item.default == "" and item.type in _NOTHING)
-    return _MISSING if blank else item.default
+    blank = isinstance(item.default, str) and not item.default.strip() and item.type in _CONVERTERS
+    return _MISSING if blank or item.default is None else item.default
 
 
 def _text(value: Any) -> str:
@@ -123,7 +124,7 @@ def _long(value: Any) -> Long:
     try:
         if isinstance(value, bool) or value is None or (isinstance(value, float) and not value.is_integer()):
             raise _Unfit
-        number = int(value.strip() if isinstance(value, str) else value)
+        number = whole_of(value) if isinstance(value, str) else int(value)
     except (ValueError, TypeError, OverflowError):
         raise _Unfit from None
     if not LONG_MIN <= number <= LONG_MAX:
@@ -135,7 +136,7 @@ def _double(value: Any) -> float:
     if isinstance(value, bool) or value is None:
         raise _Unfit
     try:
-        return float(value.strip() if isinstance(value, str) else value)
+        return decimal_of(value) if isinstance(value, str) else float(value)
     except (ValueError, TypeError, OverflowError):
         raise _Unfit from None
 

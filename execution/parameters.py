@@ -18,6 +18,8 @@ from typing import Any
 from execution.values import detached, to_text
 
 _HALF = re.compile("[\ud800-\udfff]")
+_WHOLE = re.compile(r"[+-]?[0-9]+")
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 Converter = Callable[[Any], Any]
 
@@ -119,7 +121,7 @@ def whole(value: Any) -> int | None:
     if isinstance(value, int):
         return int(value)
     try:
-        number = int(value.strip()) if isinstance(value, str) else int(value)
+        number = whole_of(value) if isinstance(value, str) else int(value)
         if isinstance(value, str) or number == value:
             return number
     except (ValueError, TypeError, OverflowError, ArithmeticError):
@@ -148,7 +150,7 @@ def number(value: Any) -> int | float | None:
     if value is None or (isinstance(value, int) and not isinstance(value, bool)):
         return value
     try:
-        parsed = float(value)
+        parsed = decimal_of(value) if isinstance(value, str) else float(value)
         if isinstance(value, bool) or not math.isfinite(parsed):
             raise ValueError
     except (ValueError, TypeError, OverflowError):
@@ -172,7 +174,23 @@ def list_of(value: Any) -> list[Any] | None:
     raise ValueError(f"a list (or a text that holds one as JSON) is wanted, not {shown(value)}")
 
 
+def whole_of(text: str) -> int:
+    """The whole number a text spells: digits after an optional sign. Raises ``ValueError``."""
+    words = text.strip()
+    if not _WHOLE.fullmatch(words):
+        raise ValueError(f"a whole number is wanted, not {shown(text)}")
+    return int(words)
+
+
+def decimal_of(text: str) -> float:
+    """The number a text spells as Java reads it, ``NaN`` and ``Infinity`` too. Raises ``ValueError``."""
+    words = text.strip()
+    if not _DECIMAL.fullmatch(words) and words.lstrip("+-") not in ("NaN", "Infinity"):
+        raise ValueError(f"a number is wanted, not {shown(text)}")
+    return float(words)
+
+
 def shown(value: Any) -> str:
-    """A value in a message: short, and quoted when it is text."""
-    words = repr(value) if isinstance(value, str) else str(value)
+    """A value in a message, in its text form: short, and quoted when it is text."""
+    words = repr(str(value)) if isinstance(value, str) else to_text(value, 60)
     return words if len(words) <= 60 else f"{words[:57]}…"

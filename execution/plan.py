@@ -157,9 +157,11 @@ class _Readers:
 
 def _advise(blocks: Sequence[RawBlock], problems: Problems) -> None:
     if len(blocks) == 1:
-        problems.warn(blocks[0].where, "plan.empty", "The task has no blocks; it would end at once.")
+        problems.warn(blocks[0].where, "plan.empty", "The task has no blocks; it would end at once.", "Add blocks.")
     for raw in blocks:
         if raw.type == "BreakBp" and not raw.enclosing & {"WhileBp", "IterateListBp", "RepeatNumBp"}:
-            problems.warn(raw.where, "break.no-loop", "There is no loop around this break; it would end the task.")
+            words = "There is no loop around this break; it would end the task."
+            problems.warn(raw.where, "break.no-loop", words, "Put it into a loop, or use ReturnBp.")
         if raw.type == "CAgvOperationBp" and "CSelectAgvBp" not in raw.enclosing:
-            problems.warn(raw.where, "robot.no-selection", "There is no CSelectAgvBp around this robot action.")
+            words = "There is no CSelectAgvBp around this robot action."
+            problems.warn(raw.where, "robot.no-selection", words, "Put it into a CSelectAgvBp.")

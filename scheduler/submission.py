@@ -15,8 +15,10 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from execution.errors import PlanErrors
+from execution.context import TaskContext
+from execution.errors import BlockError, PlanErrors
 from execution.inputs import InputNote
+from execution.limits import RunInfo
 from execution.values import NestingError, dump_tagged
 from scheduler import clock, conf, doorbell, process, transitions
 from scheduler.errors import Refused
@@ -70,6 +72,7 @@ def submit(
     if found.current_id is None:
         raise Refused("definition_empty", f"{found.label} has no version.", "Import the task again.")
     _check_keys(record_id, out_order_no, queue)
+    _check_priority(priority)
     values, notes = _bound(found.current_id, found.label, inputs or {})
     if process.current().active_runs.is_full():
         raise Refused(
@@ -126,25 +129,38 @@ def _check_keys(record_id: str | None, out_order_no: str | None, queue: str | No
     ):
         if value is None:
             continue
-        if len(value) > longest or not value.strip() or not value.isprintable():
+        # White space around it: some databases compare without trailing blanks, so it could name two runs.
+        if len(value) > longest or not value or value != value.strip() or not value.isprintable():
             raise Refused(
                 "key_invalid",
                 f"The {name} {value[:60]!r} cannot be used.",
-                f"Give 1 to {longest} printable characters, or leave it out.",
+                f"Give 1 to {longest} printable characters without white space around them, or leave it out.",
             )
 
 
+def _check_priority(priority: int) -> None:
+    if isinstance(priority, bool) or not isinstance(priority, int) or not -(2**31) <= priority < 2**31:
+        raise Refused(
+            "priority_invalid",
+            f"The priority {str(priority)[:60]} cannot be used.",
+            f"Give a whole number from {-(2**31)} to {2**31 - 1}.",
+        )
+
+
 def _bound(version_id: int, label: str, given: Mapping[str, Any]) -> tuple[str, Sequence[InputNote]]:
-    """The inputs as tagged JSON."""
+    """The inputs as tagged JSON. What the run itself would refuse at its start is refused here."""
     try:
         values, notes = process.current().plans.get(version_id).bind_inputs(given)
         text = json.dumps(dump_tagged(values), separators=(",", ":"))
+        TaskContext(values, RunInfo(""), conf.values().limits())
     except PlanErrors as error:
         raise Refused(
             "definition_invalid",
             f"{label} cannot run: {error.problems[0]}",
             "Correct it and import it again.",
         ) from error
+    except BlockError as error:
+        raise Refused("input_invalid", f"The inputs cannot be kept: {error.message}", error.remedy) from error
     except (NestingError, TypeError, RecursionError) as error:
         raise Refused("input_invalid", f"The inputs cannot be kept: {error}.", "Give plain JSON values.") from error
     if len(text) > MAX_INPUTS:

@@ -44,8 +44,9 @@ class WhileParams:
 def repeat_num(run: Here, params: RepeatNumParams, at: int | None) -> Generator[Effect, Any, None]:
     """Runs its children ``num`` times (at most 1000); ``index`` counts 1 to num and stays. A break leaves it."""
     if params.num is None or not 0 <= params.num <= MAX_ROUNDS:
+        given = "empty" if params.num is None else params.num
         raise BlockError(
-            "loop.rounds", f"num is {params.num}; 0 to {MAX_ROUNDS} rounds are possible.", remedy="Give fewer rounds."
+            "loop.rounds", f"num is {given}; 0 to {MAX_ROUNDS} rounds are possible.", remedy="Give such a number."
         )
     for index in range(at or 1, params.num + 1):
         if (yield RunRound(index, {"index": index})) is not None:

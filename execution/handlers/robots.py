@@ -33,6 +33,7 @@ from execution.errors import BlockError
 from execution.frames import Here
 from execution.parameters import extras, flag, number, param, text, whole32
 from execution.registry import block
+from execution.values import to_plain
 
 CHANGE_EXPECTED = 60019
 MAX_CHANGES = 20
@@ -196,11 +197,11 @@ def _action_body(params: AgvOperationParams, action: str, target: str) -> dict[s
     elif name in _OPERATIONS:
         body["operation"] = name
         if arguments:
-            body["operationArgs"] = json.dumps(arguments, default=str)
+            body["operationArgs"] = json.dumps(to_plain(arguments))
     elif name and name.lower() != "none":
         body["scriptName"] = name
         if arguments:
-            body["scriptArgs"] = json.dumps(arguments, default=str)
+            body["scriptArgs"] = json.dumps(to_plain(arguments))
     profile = _given(
         max_speed=params.max_speed,
         max_wspeed=params.max_wspeed,
@@ -256,5 +257,9 @@ def _alive(view: OrderView) -> OrderView:
             final=True,
         )
     if view.state == "Error":
-        raise BlockError("fleet.order-refused", f"The fleet does not accept order {view.order_id}: {view.reason}")
+        raise BlockError(
+            "fleet.order-refused",
+            f"The fleet does not accept order {view.order_id}: {view.reason}",
+            remedy="Correct what the fleet complains about.",
+        )
     return view

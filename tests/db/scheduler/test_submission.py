@@ -156,10 +156,16 @@ def test_a_child_knows_its_family() -> None:
         ({"record_id": ""}, "key_invalid"),
         ({"record_id": "x" * 129}, "key_invalid"),
         ({"record_id": "a\nb"}, "key_invalid"),
+        ({"record_id": "r1 "}, "key_invalid"),
         ({"out_order_no": " "}, "key_invalid"),
+        ({"out_order_no": " r1"}, "key_invalid"),
+        ({"priority": 99_999_999_999}, "priority_invalid"),
+        ({"priority": -(2**31) - 1}, "priority_invalid"),
+        ({"priority": "high"}, "priority_invalid"),
         ({"queue": "q" * 65}, "key_invalid"),
         ({"inputs": {"text": "x" * 1_000_001}}, "input_too_large"),
         ({"inputs": {"text": nested(300)}}, "input_invalid"),
+        ({"inputs": {"text": nested(150)}}, "input_invalid"),
     ],
 )
 def test_a_refusal_has_a_code_and_a_remedy_and_changes_nothing(given: dict[str, Any], code: str) -> None:

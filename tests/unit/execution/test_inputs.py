@@ -34,6 +34,9 @@ def bind(kind: str, *given: Any, default: Any = "") -> tuple[Any, list[str]]:
         ("JSONArray", "[1, 2]", [1, 2]),
         ("JSONArray", [1], [1]),
         ("JSONObject", '{"a": 1}', {"a": 1}),
+        ("Long", " +7 ", Long(7)),
+        ("Double", "-.5e1", -5.0),
+        ("Double", "-Infinity", float("-inf")),
         ("Strange", "x", "x"),
         ("Strange", [1], "[1]"),
     ],
@@ -60,6 +63,20 @@ def test_a_given_value_becomes_what_was_declared(kind: str, given: Any, value: A
 )
 def test_a_value_that_does_not_fit_is_passed_on_as_text_with_a_note(kind: str, given: Any, value: str) -> None:
     assert bind(kind, given) == (value, ["input.type"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [("Long", "1_0"), ("Long", "\u0667"), ("Double", "1_0.5"), ("Double", "nan"), ("Double", "inf"), ("Double", "0x1")],
+)
+def test_only_numbers_as_java_spells_them_are_numbers(kind: str, given: str) -> None:
+    assert bind(kind, given) == (given, ["input.type"])
+
+
+@pytest.mark.parametrize("kind", ["Boolean", "Long", "Double", "JSONArray", "JSONObject"])
+def test_a_blank_default_is_none_and_needs_no_note(kind: str) -> None:
+    assert bind(kind, default=" ") == bind(kind, default=None)
+    assert bind(kind, default="")[1] == []
 
 
 @pytest.mark.parametrize("kind", ["String", "Boolean", "Long", "Double", "JSONArray", "JSONObject"])

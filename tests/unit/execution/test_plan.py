@@ -18,6 +18,7 @@ from tests.unit.execution.trees import block, declare, detail, expr, go, plan, r
 def problems(data: Any, **options: Any) -> list[Problem]:
     with pytest.raises(PlanErrors) as caught:
         compile(data, **options)
+    assert all(problem.remedy for problem in caught.value.problems)
     return caught.value.problems
 
 

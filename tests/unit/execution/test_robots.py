@@ -75,6 +75,13 @@ def test_an_action_says_what_the_robot_does_at_its_target(given: dict[str, str],
     assert calls(result, "dispatchable") == [{"vehicles": ["AMB-01"], "type": "dispatchable"}]
 
 
+def test_action_parameters_that_json_does_not_have_are_sent_as_text() -> None:
+    result = run(
+        robot("b1", "S1", block("b2", "CAgvOperationBp", targetSiteLabel="S1", scriptName="x", var_a=expr("0.0 / 0")))
+    )
+    assert calls(result, "addBlocks")[0]["blocks"][0]["scriptArgs"] == '{"a": "NaN"}'
+
+
 def test_orders_and_actions_of_each_round_have_ids_of_their_own() -> None:
     loop = block("b1", "RepeatNumBp", robot("b2", "S1", go("b3", "LM1"), go("b4", "LM2")), num="2")
     result = run(loop)

@@ -101,15 +101,27 @@ def test_a_whole_number_may_come_in_any_form(given: str) -> None:
     assert run(block("b1", "RepeatNumBp", num=expr(given)), set_("b2", "n", "blocks.b1.index")).variables == {"n": 3}
 
 
-@pytest.mark.parametrize("given", ["2.5", "true", '"abc"', "[1]", "1 / 0", "0.0 / 0", "null", "-1", "99999999999L"])
+@pytest.mark.parametrize(
+    "given", ["2.5", "true", '"abc"', '"1_0"', "[1]", "1 / 0", "0.0 / 0", "null", "-1", "99999999999L"]
+)
 def test_what_is_no_count_of_rounds_fails_the_loop(given: str) -> None:
     assert error_of(run(block("b1", "RepeatNumBp", num=expr(given)))) in {"block.parameter", "loop.rounds"}
 
 
-@pytest.mark.parametrize("given", ["2.5", "abc", "0x10", True, [1]])
+@pytest.mark.parametrize("given", ["2.5", "abc", "0x10", "1_0", True, [1]])
 def test_a_literal_that_is_no_count_of_rounds_is_refused_at_the_import(given: Any) -> None:
     with pytest.raises(PlanErrors, match="a whole number is wanted"):
         plan(block("b1", "RepeatNumBp", num=given))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"), [("null", "num is empty"), ("[true, null]", "not [true, null]"), ('["a" : 1]', "not {a=1}")]
+)
+def test_a_refused_value_is_shown_in_the_language_of_the_task(given: str, words: str) -> None:
+    outcome = run(block("b1", "RepeatNumBp", say("b2", "x"), num=expr(given))).outcome
+    assert isinstance(outcome, Failed)
+    assert words in outcome.message
+    assert outcome.remedy
 
 
 @pytest.mark.parametrize("period", ['"abc"', "0 - 5", "400000000000L"])
