@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from execution.catalogue import is_known
+from execution.effects import Skip
 from execution.errors import PlanErrors, Problem
 from execution.registry import BlockSpec, Registry
 from execution.rows import clean
@@ -139,6 +140,9 @@ class Reader:
             kind = _shown(root.get("blockType"))
             self._problems.add(ROOT, "root.type", f"The root is {kind}, not RootBp.", "Start the tree with RootBp.")
             return
+        if root.get("disabled") in (True, "true"):
+            words = "The root is disabled: the task would do nothing."
+            self._problems.add(ROOT, "root.disabled", words, "Enable it, or disable the definition.")
         spec = self._registry.get("RootBp")
         raw = RawBlock(0, "-1", "RootBp", spec or _UNKNOWN, ROOT, "", 0, {})
         self.blocks.append(raw)
@@ -161,7 +165,7 @@ class Reader:
         if not isinstance(data, Mapping):
             self._problems.add(where, "block.not-object", f"A block is wanted, not {_shown(data)}.", _AGAIN)
             return
-        kind, name = data.get("blockType"), self._name(data, where)
+        kind, name, disabled = data.get("blockType"), self._name(data, where), data.get("disabled") in (True, "true")
         if name is None:
             return
         if not isinstance(kind, str) or not kind:
@@ -179,7 +183,7 @@ class Reader:
                 "Flatten the task at this block.",
             )
             return
-        spec = self._spec(kind, where)
+        spec = DISABLED if disabled else self._spec(kind, where)
         raw = RawBlock(
             index=len(self.blocks),
             name=name,
@@ -193,7 +197,11 @@ class Reader:
         )
         self.blocks.append(raw)
         parent.branches.setdefault(branch, []).append(raw.index)
-        self._children(data, raw, stack)
+        if disabled:
+            words = "The block is disabled: it and its children are skipped."
+            self._problems.warn(where, "block.disabled", words, "Enable it in the task editor if it should run.")
+        else:
+            self._children(data, raw, stack)
 
     def _children(self, data: Mapping[str, Any], raw: RawBlock, stack: list[tuple[Any, RawBlock, str]]) -> None:
         children = data.get("children") or {}
@@ -272,7 +280,11 @@ class Reader:
         return {}
 
 
+_SKIP = Skip()
 _UNKNOWN = BlockSpec("", lambda run, params: None, None, (), (), (), False, True, "")
+
+DISABLED = BlockSpec("", lambda run, params: _SKIP, None, (), (), (), False, True, "")
+"""What a disabled block of any type is: its parameters and children are not even looked at."""
 
 
 def is_unknown(raw: RawBlock) -> bool:

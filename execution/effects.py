@@ -98,6 +98,11 @@ class Evaluate(Local):
 
 
 @dataclass(frozen=True, slots=True)
+class Skip(Local):
+    """The block is not executed; its record says so."""
+
+
+@dataclass(frozen=True, slots=True)
 class Leave(Local):
     """Leave the blocks around this one: ``break`` up to the nearest loop, ``return`` ends the run as finished."""
 

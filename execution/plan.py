@@ -13,7 +13,7 @@ from typing import Any
 
 from execution import handlers
 from execution.binding import Binder, Binding, Getter, Scope
-from execution.definition import MAX_TEXT, Problems, RawBlock, Reader, is_unknown, load_detail
+from execution.definition import DISABLED, MAX_TEXT, Problems, RawBlock, Reader, is_unknown, load_detail
 from execution.errors import Problem
 from execution.expressions import Expression
 from execution.inputs import InputDeclaration, InputNote, bind, read_declarations
@@ -159,6 +159,8 @@ def _advise(blocks: Sequence[RawBlock], problems: Problems) -> None:
     if len(blocks) == 1:
         problems.warn(blocks[0].where, "plan.empty", "The task has no blocks; it would end at once.", "Add blocks.")
     for raw in blocks:
+        if raw.spec is DISABLED:
+            continue
         if raw.type == "BreakBp" and not raw.enclosing & {"WhileBp", "IterateListBp", "RepeatNumBp"}:
             words = "There is no loop around this break; it would end the task."
             problems.warn(raw.where, "break.no-loop", words, "Put it into a loop, or use ReturnBp.")

@@ -14,7 +14,7 @@ from execution.outcome import BlockRow, EffectRow, LogRow, Snapshot
 from execution.rows import block_row, clean, object_text
 from execution.values import to_plain
 
-RUNNING, STOPPED, INTERRUPTED, FINISHED, FAILED = 1000, 1001, 1002, 1003, 1004
+RUNNING, STOPPED, INTERRUPTED, FINISHED, FAILED, NOT_RUN = range(1000, 1006)
 
 
 class Recording:

@@ -23,7 +23,7 @@ from execution.limits import Limits, RunInfo
 from execution.local import LocalActs
 from execution.outcome import Failed, Finished
 from execution.plan import PlanBlock
-from execution.recording import FAILED, FINISHED, INTERRUPTED, STOPPED, Recording
+from execution.recording import FAILED, FINISHED, INTERRUPTED, NOT_RUN, STOPPED, Recording
 
 TAKEN = object()
 """Answer of ``Steps.act``: the row of the block is taken care of."""
@@ -105,6 +105,9 @@ class Steps(Checkpoints):
                 self.keep(branch, block, effect)
             return effect
         frame = Frame(block, params, seq, branch.stack[-1].inner, now)
+        if kind is e.Skip:
+            self._recording.close(frame, NOT_RUN, now)
+            return TAKEN
         if isinstance(effect, e.RunChildren):
             self._deep(block)
             self._run_children(branch, frame, effect)
@@ -128,10 +131,11 @@ class Steps(Checkpoints):
         self.drive(branch, frame, None)
 
     def _deep(self, block: PlanBlock) -> None:
-        if block.depth > self._limits.max_block_depth:
+        """Refuse a block whose children are too deep: blocks without children need no look of their own then."""
+        if block.depth + bool(block.branches) > self._limits.max_block_depth:
             raise BlockError(
                 "block.too-deep",
-                f"{block.name} is nested deeper than {self._limits.max_block_depth} blocks.",
+                f"{block.name} holds blocks nested deeper than {self._limits.max_block_depth} blocks.",
                 remedy="Flatten the task, or raise the depth limit.",
             )
 

@@ -71,8 +71,7 @@ def submit(
         )
     if found.current_id is None:
         raise Refused("definition_empty", f"{found.label} has no version.", "Import the task again.")
-    _check_keys(record_id, out_order_no, queue)
-    _check_priority(priority)
+    _check_given(priority, record_id, out_order_no, queue)
     values, notes = _bound(found.current_id, found.label, inputs or {})
     if process.current().active_runs.is_full():
         raise Refused(
@@ -121,7 +120,13 @@ def _definition(label: str | None) -> TaskDefinition:
     return found
 
 
-def _check_keys(record_id: str | None, out_order_no: str | None, queue: str | None) -> None:
+def _check_given(priority: int, record_id: str | None, out_order_no: str | None, queue: str | None) -> None:
+    if isinstance(priority, bool) or not isinstance(priority, int) or not -(2**31) <= priority < 2**31:
+        raise Refused(
+            "priority_invalid",
+            f"The priority {str(priority)[:60]} cannot be used.",
+            f"Give a whole number from {-(2**31)} to {2**31 - 1}.",
+        )
     for name, value, longest in (
         ("record id", record_id, _ID_LENGTH),
         ("out-order number", out_order_no, _ID_LENGTH),
@@ -136,15 +141,6 @@ def _check_keys(record_id: str | None, out_order_no: str | None, queue: str | No
                 f"The {name} {value[:60]!r} cannot be used.",
                 f"Give 1 to {longest} printable characters without white space around them, or leave it out.",
             )
-
-
-def _check_priority(priority: int) -> None:
-    if isinstance(priority, bool) or not isinstance(priority, int) or not -(2**31) <= priority < 2**31:
-        raise Refused(
-            "priority_invalid",
-            f"The priority {str(priority)[:60]} cannot be used.",
-            f"Give a whole number from {-(2**31)} to {2**31 - 1}.",
-        )
 
 
 def _bound(version_id: int, label: str, given: Mapping[str, Any]) -> tuple[str, Sequence[InputNote]]:

@@ -178,3 +178,13 @@ def test_a_failure_names_the_block_its_path_and_what_to_do() -> None:
     assert isinstance(failed, Failed)
     assert (failed.block, failed.path) == ("b2", "rootBlock › b1 SerialFlowBp › b2 ThrowExceptionBp")
     assert (failed.message, failed.final) == ("no pallet", True)
+
+
+@pytest.mark.parametrize("limits", [Limits(), Limits(slice_steps=1)])
+def test_a_disabled_block_is_skipped_with_its_children_and_its_record_says_so(limits: Limits) -> None:
+    off = {**block("p", "ParallelFlowBp", throw("b1", "no")), "disabled": True}
+    lonely = {**throw("b4", "no"), "disabled": True}
+    result = run(say("b0", "x"), off, block("q", "ParallelFlowBp", lonely, say("b3", "x")), limits=limits)
+    rows = {row.name: row.code for row in result.port.blocks.values()}
+    assert (result.code, rows) == (1003, {"b0": 1003, "p": 1005, "q": 1003, "b4": 1005, "b3": 1003})
+    assert all(row.ended_ms is not None for row in result.port.blocks.values())

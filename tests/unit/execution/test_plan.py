@@ -187,6 +187,15 @@ def test_what_is_only_worth_a_word_is_a_warning() -> None:
     assert all(warning.warning for warning in made.warnings)
 
 
+def test_a_disabled_block_is_named_and_nothing_in_it_is_looked_at() -> None:
+    off = {**block("b1", "PostBp", block("b2", "NoSuchBp"), block("b2", "RepeatNumBp")), "disabled": True}
+    made = plan({**say("b0", "x"), "disabled": False}, off)
+    assert [(warning.path, warning.code) for warning in made.warnings] == [("rootBlock › b1 PostBp", "block.disabled")]
+    assert list(made.blocks) == ["-1", "b0", "b1"]
+    root = detail(say("b1", "x"))["rootBlock"]
+    assert codes({"rootBlock": {**root, "disabled": True}}) == ["root.disabled"]
+
+
 def test_an_empty_tree_is_said_and_the_old_branch_name_is_read() -> None:
     assert [warning.code for warning in compile(detail()).warnings] == ["plan.empty"]
     old = {"rootBlock": {"blockType": "RootBp", "children": {"submodules": [say("b1", "x")]}}}

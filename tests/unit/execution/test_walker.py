@@ -179,7 +179,9 @@ def test_long_parameters_and_outputs_are_cut_and_say_how_long_they_were() -> Non
     assert len(row["text"]) == 500
 
 
-def test_a_depth_limit_lowered_after_the_import_fails_the_run_at_that_block() -> None:
+@pytest.mark.parametrize(("limit", "block_name"), [(2, "b2"), (3, "b3")])
+def test_a_depth_limit_lowered_after_the_import_fails_the_block_that_holds_more(limit: int, block_name: str) -> None:
     tree = block("b1", "SerialFlowBp", block("b2", "SerialFlowBp", block("b3", "SerialFlowBp", say("b4", "x"))))
-    result = run(tree, limits=Limits(max_block_depth=2))
-    assert (result.code, result.outcome.block) == (1006, "b3")  # type: ignore[attr-defined]
+    result = run(tree, limits=Limits(max_block_depth=limit))
+    assert (result.code, result.outcome.block) == (1006, block_name)  # type: ignore[attr-defined]
+    assert run(tree, limits=Limits(max_block_depth=4)).code == 1003
