@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib
 import re
 
-import pytest
-
 from tests.architecture.sources import ROOT, sources
 
 _HANDLERS = ROOT / "execution" / "handlers"
@@ -25,8 +23,7 @@ def _registered() -> dict[str, str]:
 
 def _require_handlers() -> dict[str, str]:
     names = _registered()
-    if not names:
-        pytest.skip("no handler is written yet")
+    assert len(names) >= 24, "the decorators are not found: does the reader still fit the sources?"
     return names
 
 
