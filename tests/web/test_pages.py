@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from scheduler import clock, sites
 from scheduler.models import JournalEntry, TaskDefinition, TaskRecord, Wait
 from scheduler.states import BlockCode, Status
-from storage.models import StorageLocation
+from storage.models import StorageLocation, StorageRequest
 from tests.web.conftest import add_block, add_log
 
 HOSTILE = "\"><script>alert(1)</script>{{6007*6007}}' onload=x: alert(1), y"
@@ -122,6 +122,22 @@ def test_a_run_with_hundreds_of_rows_stays_within_its_query_budget(
 
     assert answer.status_code == 200
     assert len(queries) <= 14, [query["sql"] for query in queries]
+
+
+def test_the_overview_names_what_most_runs_wait_for(admin: Client, make_record: Callable[..., TaskRecord]) -> None:
+    now = clock.now()
+    for number in range(3):
+        record = make_record(f"run-{number}", Status.WAITING)
+        key = f"run-{number}/b1"
+        Wait.objects.create(record=record, branch="0", block="b1", key=f"site:{key}", code="location", since_ms=1)
+        StorageRequest.objects.create(
+            key=key, holder=record.record_id, lock_for=record.record_id, kind="find", group_name="B", filled=False,
+            rank=number, wait_key=key, first_at=now, retry_period_ms=1000,
+        )  # fmt: skip
+
+    page = admin.get("/admin/")
+
+    assert [(row["text"], row["count"]) for row in page.context["reasons"]] == [("an empty location in group B", 3)]
 
 
 def test_overview_stays_within_its_query_budget(admin: Client, make_record: Callable[..., TaskRecord]) -> None:

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from scheduler.states import FACES, Status
-from vwed.console.overview import reason_texts
+from vwed.console.overview import LOADS, reason_texts
 
 
 def browser_texts() -> dict[str, Any]:
@@ -34,6 +34,8 @@ def browser_texts() -> dict[str, Any]:
         "status": {str(status): str(status.label) for status in Status},
         "tones": {str(status): FACES[status].tone for status in Status},
         "reasons": reason_texts(),
+        "loads": {"true": str(LOADS[True]), "false": str(LOADS[False]), "null": str(LOADS[None])},
+        "inGroup": _("%(what)s in group %(group)s"),
         "idle": _("idle"),
         "draining": _("draining"),
         "none": _("–"),

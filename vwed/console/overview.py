@@ -7,7 +7,9 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from scheduler.models import TaskDefinition, TaskRecord
 from scheduler.sentences import wait_sentence
@@ -25,6 +27,14 @@ _STATES = (
     Status.INTERRUPTED,
     Status.SCHEDULED,
 )
+
+
+#: What is looked for, by the load that should be there.
+LOADS: Mapping[bool | None, Promise] = {
+    True: gettext_lazy("a full location"),
+    False: gettext_lazy("an empty location"),
+    None: gettext_lazy("a location"),
+}
 
 
 def overview_context(request: HttpRequest) -> dict[str, Any]:
@@ -53,7 +63,10 @@ def reason_texts() -> dict[str, str]:
 
 
 def reason_text(code: str, args: Mapping[str, Any]) -> str:
-    """What many runs wait for together."""
+    """What many runs wait for together; ``static/vwed/js/pages/overview.js`` composes it the same way."""
+    if code == "location" and "filled" in args:
+        what = LOADS[args["filled"]]
+        return _("%(what)s in group %(group)s") % {"what": what, "group": args["group"]} if args["group"] else str(what)
     texts = {
         "location": _("a location that fits"),
         "lock": _("a location that somebody holds"),
@@ -75,11 +88,17 @@ def _reason(row: list[Any]) -> dict[str, Any]:
     code, args, count, oldest_ms = row
     return {
         "code": code,
+        # As the script writes it: it tells whether a row is the same one.
+        "key": "/".join([code, *(_plain(args.get(name)) for name in ("queue", "group", "filled"))]),
         "text": reason_text(code, args) + (f" ({args['queue']})" if "queue" in args else ""),
         "count": count,
         "oldest_ms": oldest_ms,
         "url": _reason_url(code),
     }
+
+
+def _plain(value: Any) -> str:
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _reason_url(code: str) -> str:

@@ -8,11 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import Sum
+from django.db.models import Count, Min, Sum
 
 from scheduler import clock, selectors
 from scheduler.models import EndedCounter, ProcessRow, TaskRecord
 from scheduler.states import Status
+from storage.models import StorageRequest
+from storage.states import RequestKind, RequestState
 from vwed.monitoring.pool import PoolFigures, local_pool
 
 #: Workers shown one by one; more are counted.
@@ -146,16 +148,19 @@ class Slow:
 
 
 def read_slow() -> Slow:
-    """Reasons and latency of the last five minutes: at most 6 queries."""
+    """Reasons and latency of the last five minutes: at most 7 queries."""
     at = clock.now()
     return Slow(at, _reasons(), _latency(at))
 
 
 def _reasons() -> list[tuple[str, Mapping[str, Any], int, int]]:
     """Why runs do not move: (code, arguments, number of runs, oldest in epoch ms), oldest first."""
+    groups = selectors.waiting_groups()
+    searches = _searches() if any(group.code == "location" for group in groups) else []
     rows: list[tuple[str, Mapping[str, Any], int, int]] = [
-        (group.code, {}, group.count, group.oldest_ms) for group in selectors.waiting_groups()
+        (group.code, {}, group.count, group.oldest_ms) for group in groups if group.code != "location" or not searches
     ]
+    rows += searches
     decisions = TaskRecord.objects.filter(status=Status.INTERRUPTED).order_by("id")
     first = decisions.values_list("ended_at", "created_at").first()
     if first is not None:
@@ -165,6 +170,13 @@ def _reasons() -> list[tuple[str, Mapping[str, Any], int, int]]:
         if age.queue not in served and age.oldest is not None:
             rows.append(("nobody", {"queue": age.queue}, age.ready, clock.at_ms(age.oldest)))
     return sorted(rows, key=lambda row: row[3])
+
+
+def _searches() -> list[tuple[str, Mapping[str, Any], int, int]]:
+    """Waits for any location that fits, by storage group and load. One query."""
+    pending = StorageRequest.objects.filter(state=RequestState.PENDING, kind=RequestKind.FIND)
+    rows = pending.values_list("group_name", "filled").annotate(n=Count("id"), oldest=Min("first_at")).order_by()
+    return [("location", {"group": group or "", "filled": full}, n, clock.at_ms(at)) for group, full, n, at in rows]
 
 
 def _latency(at: datetime) -> tuple[int, int, int] | None:

@@ -2,6 +2,7 @@
 import { LiveChart } from "../ui/charts.js";
 import { bytes, count, render, shorten } from "../ui/format.js";
 import { setText } from "../ui/bind.js";
+import { fill } from "../ui/i18n.js";
 
 const SERIES = 6;
 const KEPT = "vw-overview-points";
@@ -157,15 +158,15 @@ class Reasons {
     this.store = store;
     this.texts = texts;
     this.over = false;
-    this.changed = 0;
+    this.changed = -REASONS_EVERY_MS;
     if (!this.body) return;
     this.body.addEventListener("pointerenter", () => { this.over = true; }, { signal });
     this.body.addEventListener("pointerleave", () => { this.over = false; }, { signal });
   }
 
   show(why) {
-    const keys = why.rows.map(([code, args]) => `${code}${args.queue || ""}`);
-    const present = [...this.body.children].map((row) => row.dataset.key || row.dataset.code);
+    const keys = why.rows.map(([code, args]) => [code, args.queue, args.group, args.filled].join("/"));
+    const present = [...this.body.children].map((row) => row.dataset.key);
     if (keys.join("|") !== present.join("|")) {
       const calm = !this.over && !this.body.contains(document.activeElement);
       const due = performance.now() - this.changed > REASONS_EVERY_MS;
@@ -182,6 +183,14 @@ class Reasons {
     this.none.hidden = why.rows.length > 0;
   }
 
+  words(code, args) {
+    if (code === "location" && "filled" in args) {
+      const what = this.texts.loads[String(args.filled)];
+      return args.group ? fill(this.texts.inGroup, { what, group: args.group }) : what;
+    }
+    return (this.texts.reasons[code] || code) + (args.queue ? ` (${args.queue})` : "");
+  }
+
   make([code, args], key) {
     const row = document.createElement("tr");
     row.dataset.code = code;
@@ -193,7 +202,7 @@ class Reasons {
     link.className = "vw-link";
     const status = code === "decision" ? "interrupted" : "waiting";
     link.href = code === "nobody" ? this.texts.urls.services : `${this.texts.urls.records}?status=${status}`;
-    link.textContent = (this.texts.reasons[code] || code) + (args.queue ? ` (${args.queue})` : "");
+    link.textContent = this.words(code, args);
     text.append(link);
     const oldest = document.createElement("td");
     oldest.className = "vw-num";
