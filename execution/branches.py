@@ -90,6 +90,25 @@ class Branches:
             owner.stack[-1].pos = 0
             self.wake(owner)
 
+    def leave_only(self, branch: Branch) -> list[Branch]:
+        """Take out all branches but this one and those above it, which come together as soon as it ends."""
+        kept = {branch.key}
+        below = branch
+        while below.owner is not None:
+            parallel = parallel_of(below.owner)
+            parallel.following = len(parallel.children)
+            parallel.results = [None if index == below.index else True for index in range(len(parallel.children))]
+            parallel.branches = {below.index: below}
+            parallel.active = 1
+            below = below.owner
+            kept.add(below.key)
+        gone = [other for other in self.all.values() if other.key not in kept]
+        for other in gone:
+            other.status = ENDED
+            del self.all[other.key]
+            self.discard_turn(other)
+        return gone
+
     def discard_turn(self, branch: Branch) -> None:
         """The branch cannot go on after all: take it out of those that are ready."""
         if branch in self.ready:

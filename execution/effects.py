@@ -55,8 +55,8 @@ class RunChildren(Local):
     """Run the children of one branch of this block in order; answers ``None`` when they are done.
 
     With ``catch`` a failure inside is answered as ``ChildFailure`` instead of failing this block. With ``cleanup`` it
-    is answered only when an enclosing block catches it, and so is a ``break`` that leaves this block (``Left``):
-    the handler tidies up and lets it travel on.
+    is answered only when an enclosing block catches it, and so is a ``break`` or ``return`` that leaves this block
+    (``Left``): the handler tidies up and lets it travel on.
     """
 
     branch: str = "default"

@@ -12,11 +12,11 @@ from typing import Any
 
 from execution import effects as e
 from execution import waits
-from execution.branches import Branches, first_fault
+from execution.branches import Branches, first_fault, parallel_of
 from execution.checkpoints import NOT_YET, Checkpoints
 from execution.context import TaskContext
 from execution.errors import BlockError
-from execution.frames import ENDED, WAITING, Branch, Frame, Here
+from execution.frames import WAITING, Branch, Frame, Here
 from execution.keys import execution_key, inner_iteration
 from execution.leaving import failure_of, has_loop, refused, will_be_caught
 from execution.limits import Limits, RunInfo
@@ -251,9 +251,9 @@ class Steps(Checkpoints):
     def _travel(self, branch: Branch, what: e.ChildFailure | e.Left) -> None:
         """A failure, break or return leaves the blocks of a branch from the top until one takes it."""
         failed = isinstance(what, e.ChildFailure)
-        if isinstance(what, e.Left) and what.kind == "return":
-            self._return()
-            return
+        returns = isinstance(what, e.Left) and what.kind == "return"
+        if returns:
+            self._return(branch)
         if failed and not will_be_caught(branch):
             branch.stack[-1].pos -= 1
             branch.failure = what if isinstance(what, e.ChildFailure) else None
@@ -261,7 +261,7 @@ class Steps(Checkpoints):
             return
         while len(branch.stack) > 1:
             frame = branch.stack[-1]
-            if frame.cleanup or (frame.catch if failed else frame.block.loop):
+            if frame.cleanup or (frame.catch if failed else frame.block.loop and not returns):
                 self._answer(branch, frame, what)
                 return
             self._recording.close(frame, FAILED if failed else FINISHED, self.port.now_ms())
@@ -273,6 +273,8 @@ class Steps(Checkpoints):
     def _end(self, branch: Branch, result: e.ChildFailure | e.Left | bool, *, keep: bool = False) -> None:
         """A branch has ended; with the root branch the run has."""
         self._branches.end(branch, result, keep=keep)
+        if isinstance(result, e.ChildFailure):
+            self._tell(branch, result)
         if branch.owner is not None:
             return
         if isinstance(result, e.ChildFailure):
@@ -280,15 +282,23 @@ class Steps(Checkpoints):
         else:
             self.ending = Finished()
 
-    def _return(self) -> None:
+    def _return(self, branch: Branch) -> None:
+        """The other branches stop where they are: the run only tidies up on its way out."""
         now = self.port.now_ms()
-        for branch in self._branches.all.values():
-            for frame in branch.stack[1:]:
-                code = STOPPED if branch.wait is not None and frame is branch.stack[-1] else FINISHED
+        for other in self._branches.leave_only(branch):
+            for frame in other.stack[1:]:
+                code = STOPPED if other.wait is not None and frame is other.stack[-1] else FINISHED
                 self._recording.close(frame, code, now)
-            branch.status = ENDED
-            branch.stack = branch.stack[:1]
-        self.ending = Finished("return")
+                if frame.gen is not None:
+                    frame.gen.close()
+
+    def _tell(self, branch: Branch, failure: e.ChildFailure) -> None:
+        """A branch has failed and others go on, perhaps for long: the log says so at once."""
+        if branch.owner is None or None not in parallel_of(branch.owner).results:
+            return
+        args = {"parallel": branch.owner.stack[-1].block.name, "block": failure.block, "message": failure.message}
+        level = 4 if will_be_caught(branch) else 3
+        self._recording.log(failure.block, e.Log("parallel.failed", args, level=level), self.port.now_ms())
 
     # --- Effects of frames ---
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from execution.limits import Limits
-from execution.outcome import SliceEnd, Suspended
+from execution.outcome import LogRow, SliceEnd, Suspended
 from execution.testing import FakeSites, MemoryPort, Site
-from tests.unit.execution.trees import block, run, say, set_
+from tests.unit.execution.trees import block, run, say, set_, throw, try_
 
 
 def test_branches_take_turns_block_by_block_and_share_variables() -> None:
@@ -51,6 +53,22 @@ def test_a_nested_parallel_block_whose_branches_all_wait_gives_its_place_away_to
     free = block("f", "SetSiteUnlockedBp", siteId="A")
     result = run(block("p", "ParallelFlowBp", inner, free), port=port, limits=Limits(max_parallel_blocks=1))
     assert (result.code, port.sites.sites["A"].locked_by) == (1003, "h1")
+
+
+@pytest.mark.parametrize(("caught", "level"), [(False, 3), (True, 4)])
+def test_a_failure_beside_a_branch_that_goes_on_is_told_at_once(caught: bool, level: int) -> None:
+    seen: list[tuple[list[LogRow], dict[str, int]]] = []
+    tree = block("p", "ParallelFlowBp", block("d", "DelayBp", timeMillis="9000"), throw("t", "gate shut"))
+    run(try_("c", [tree], []) if caught else tree, on_slice=look)
+    logs, codes = seen[0]
+    assert [(line.level, line.block, line.code) for line in logs] == [(level, "t", "parallel.failed")]
+    assert json.loads(logs[0].args) == {"parallel": "p", "block": "t", "message": "gate shut"}
+    assert (codes["t"], codes["d"]) == (1004, 1007)
+    assert len(seen[-1][0]) == 1
+
+
+def test_the_last_branch_to_fail_needs_no_line_of_its_own() -> None:
+    assert not run(block("p", "ParallelFlowBp", throw("t", "gate shut"))).port.logs
 
 
 def test_every_waiting_branch_has_its_own_wait() -> None:

@@ -148,6 +148,19 @@ def test_a_break_completes_the_order_it_leaves() -> None:
     assert result.port.fleet.orders["rec-1~b1~1"].state == "FINISHED"
 
 
+@pytest.mark.parametrize("limits", [Limits(), Limits(slice_steps=1)])
+def test_a_return_completes_the_order_it_leaves_and_lets_nothing_else_go_on(limits: Limits) -> None:
+    leaving = block("b5", "IfBp", block("b6", "ReturnBp"), condition=expr("true"))
+    forked = block("b2", "ParallelFlowBp", block("b3", "SerialFlowBp", go("b4", "LM1"), leaving), robot("b7", "S2"))
+    result = run(robot("b1", "S1", forked, say("b8", "x")), say("b9", "x"), limits=limits)
+    assert (result.code, getattr(result.outcome, "reason", None)) == (1003, "")
+    assert [body["id"] for body in calls(result, "markComplete")] == ["rec-1~b1"]
+    assert not calls(result, "terminate")
+    assert result.port.fleet.orders["rec-1~b1"].state == "FINISHED"
+    codes = {row.name: row.code for row in result.port.blocks.values()}
+    assert codes == {"b1": 1003, "b2": 1003, "b3": 1003, "b4": 1003, "b5": 1003, "b6": 1003, "b7": 1001}
+
+
 def test_waiting_says_whether_it_is_for_a_robot_an_order_or_an_answer() -> None:
     seen: list[tuple[str, str, Any]] = []
 
