@@ -50,6 +50,7 @@ class Row:
     type: str
     icon: str
     remark: str
+    disabled: bool
     parameters: tuple[Parameter, ...]
 
 
@@ -88,6 +89,7 @@ def _row(block: Mapping[str, Any], depth: int, branch: str) -> Row:
         type=kind,
         icon=_ICONS.get(kind, "shelves" if _STORAGE in kind else "extension"),
         remark=str(block.get("remark") or ""),
+        disabled=block.get("disabled") is True,
         parameters=tuple(
             _parameter(str(name), value)
             for name, value in (parameters.items() if isinstance(parameters, Mapping) else ())
