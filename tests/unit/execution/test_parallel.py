@@ -58,6 +58,10 @@ def test_a_nested_parallel_block_whose_branches_all_wait_gives_its_place_away_to
 @pytest.mark.parametrize(("caught", "level"), [(False, 3), (True, 4)])
 def test_a_failure_beside_a_branch_that_goes_on_is_told_at_once(caught: bool, level: int) -> None:
     seen: list[tuple[list[LogRow], dict[str, int]]] = []
+
+    def look(number: int, port: MemoryPort, end: SliceEnd) -> None:
+        seen.append((list(port.logs), {row.name: row.code for row in port.blocks.values()}))
+
     tree = block("p", "ParallelFlowBp", block("d", "DelayBp", timeMillis="9000"), throw("t", "gate shut"))
     run(try_("c", [tree], []) if caught else tree, on_slice=look)
     logs, codes = seen[0]
