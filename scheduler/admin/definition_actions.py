@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 from django.contrib import messages
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -14,13 +13,12 @@ from django.utils.translation import gettext as _
 from execution.definition import Problems
 from execution.inputs import InputDeclaration, read_declarations
 from execution.values import load_tagged, to_plain
-from scheduler import audit
 from scheduler.admin.run_form import PREFIX, RunForm
 from scheduler.errors import Refused
 from scheduler.exporting import export
 from scheduler.importing import Imported, ImportRefused, import_file
 from scheduler.models import DefinitionVersion, TaskDefinition, TaskRecord
-from scheduler.submission import Submitted, submit
+from scheduler.starting import start
 from vwed.admin_base import page
 from vwed.console.permit import require, require_view
 
@@ -63,8 +61,14 @@ def run_view(request: HttpRequest, pk: int) -> HttpResponse:
 def _submit(request: HttpRequest, row: TaskDefinition, form: RunForm) -> str:
     """Start it; the address of its page, or empty with the refusal at the form."""
     try:
-        with transaction.atomic():
-            done = _start(request, row, form)
+        done = start(
+            definition=row,
+            inputs=form.inputs,
+            priority=form.cleaned_data["priority"],
+            record_id=form.cleaned_data["record_id"].strip() or None,
+            actor=request.user.get_username(),
+            origin="page",
+        )
     except Refused as refusal:
         form.add_error(None, f"{refusal.message} {refusal.remedy}")
         return ""
@@ -77,28 +81,6 @@ def _submit(request: HttpRequest, row: TaskDefinition, form: RunForm) -> str:
     for note in done.notes:
         messages.warning(request, f"{note.message} {note.remedy}")
     return reverse("admin:scheduler_taskrecord_change", args=(done.record.pk,))
-
-
-def _start(request: HttpRequest, row: TaskDefinition, form: RunForm) -> Submitted:
-    actor = request.user.get_username()
-    done = submit(
-        definition=row,
-        inputs=form.inputs,
-        priority=form.cleaned_data["priority"],
-        record_id=form.cleaned_data["record_id"].strip() or None,
-        actor=actor,
-        origin="page",
-    )
-    if done.created:
-        audit.record(
-            actor=actor,
-            action="run_task",
-            object_type="record",
-            object_id=done.record.record_id,
-            after={"definition": row.label, "priority": done.record.priority},
-            origin="page",
-        )
-    return done
 
 
 def _copied(request: HttpRequest) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from typing import Any
 
 from scheduler.documents import is_over, record_document
 from scheduler.models import TaskRecord
+from scheduler.starting import start
 from scheduler.states import Status
-from scheduler.submission import Submitted, submit
+from scheduler.submission import Submitted
 from vwed.inline import InlineRun, inline_queue
 from vwed.management.action import ActionCommand, Answer, WrongUsage, actor
 from vwed.management.progress import Progress
@@ -37,7 +38,7 @@ class Command(ActionCommand):
         parser.add_argument("--inline", action="store_true", help="run it in this process, without a cluster")
 
     def act(self, options: Mapping[str, Any]) -> Answer:
-        submitted = submit(
+        submitted = start(
             label=options["label"],
             inputs=_inputs(options["inputs"], options["input"]),
             priority=options["priority"],
