@@ -216,7 +216,9 @@ def test_every_wait_says_why_since_and_links_its_holder(
     assert card.sentence
     assert "{time}" not in card.sentence
     assert "{group}" not in card.sentence
-    assert card.attempt in (499, 500, 501)
+    # Half of the time has passed, and what making the page took.
+    assert card.attempt is not None
+    assert 499 <= card.attempt < 700
     assert f"/taskrecord/{holder.pk}/change/" in text
 
 
