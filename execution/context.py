@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from execution.errors import BlockError
@@ -25,6 +25,7 @@ class TaskContext:
     __slots__ = (
         "__weakref__",
         "_limit",
+        "_others",
         "_sizes",
         "bytes",
         "finished",
@@ -45,7 +46,8 @@ class TaskContext:
         self.bytes = 0
         self.finished = False
         self._limit = limits.context_bytes
-        self._sizes: dict[str, int] = {}
+        self._sizes: dict[str, int] = {}  # of variables, by name
+        self._others: dict[str, int] = {}  # of inputs and outputs
         self.scope: dict[str, Any] = {
             "taskInputs": self.inputs,
             "blocks": self.outputs,
@@ -60,7 +62,7 @@ class TaskContext:
             },
         }
         for name, value in inputs.items():
-            self._account(f"i:{name}", value, "inputs")
+            self._account(self._others, f"i:{name}", value, "inputs")
 
     def set_variable(self, name: str, value: Any, block: str) -> None:
         """Store a task variable.
@@ -71,7 +73,7 @@ class TaskContext:
         kind = type(value)
         size = len(value) + 64 if kind is str else 32 if kind in _SMALL else -1
         if size != self._sizes.get(name):  # most values are replaced by one of the same size
-            self._account(name, value, block)
+            self._account(self._sizes, name, value, block)
         kind = type(value)
         # A map of the context itself, kept as a variable, would change under it, or hold itself.
         self.variables[name] = value if kind is str or kind in _SMALL else detached(value)
@@ -79,7 +81,7 @@ class TaskContext:
 
     def set_input(self, name: str, value: Any, block: str) -> None:
         """Overwrite a value of ``taskInputs``; raises as ``set_variable``."""
-        self._account(f"i:{name}", value, block)
+        self._account(self._others, f"i:{name}", value, block)
         self.inputs[name] = value
 
     def keep_outputs(self, block: str, outputs: Mapping[str, Any], read: frozenset[str] | bool = True) -> None:
@@ -88,7 +90,7 @@ class TaskContext:
             if not read:
                 return
             outputs = {name: value for name, value in outputs.items() if name in read}
-        self._account(f"o:{block}", outputs, block)
+        self._account(self._others, f"o:{block}", outputs, block)
         self.outputs[block] = outputs
 
     def set_priority(self, priority: int) -> None:
@@ -100,23 +102,35 @@ class TaskContext:
         """The priority as expressions see it."""
         return int(self.scope["task"]["priority"])
 
-    def _account(self, key: str, value: Any, block: str) -> None:
+    def room_for(self, values: Sequence[Any], held: int, block: str) -> int:
+        """The bytes of values that a block keeps while it runs; ``held`` is what others keep. Raises as before."""
+        size = sum(measure(value, self._limit) for value in values)
+        self._check(self.bytes + held + size, block)
+        return size
+
+    def _account(self, sizes: dict[str, int], key: str, value: Any, block: str) -> None:
         size = len(value) + 64 if type(value) is str else measure(value, self._limit)
-        before = self._sizes.get(key, 0)
-        total = self.bytes - before + size
-        if total > self._limit and size > before:
+        before, new = sizes.get(key), 0
+        if before is None:
+            before, new = 0, len(key) + 100
+        total = self.bytes - before + size + new
+        if size + new > before:
+            self._check(total, block)
+        sizes[key] = size
+        self.bytes = total
+
+    def _check(self, total: int, block: str) -> None:
+        if total > self._limit:
             raise BlockError(
                 "context.too-large",
                 f"{block} would make the data of this run {total} bytes large; the limit is {self._limit}.",
                 remedy="Keep less in variables and outputs, or raise the context limit.",
             )
-        self._sizes[key] = size
-        self.bytes = total
 
     def cleanup(self) -> None:
         """Empty the context. Called in the ``finally`` of every slice; harmless when called twice."""
         self.finished = True
-        for part in (self.inputs, self.variables, self.sources, self.outputs, self._sizes, self.scope):
+        for part in (self.inputs, self.variables, self.sources, self.outputs, self._sizes, self._others, self.scope):
             part.clear()
         self.path.clear()
         self.bytes = 0

@@ -58,8 +58,8 @@ class Frame:
     """A block in execution. ``children`` is the branch it runs just now (``None``: the handler has the word).
 
     ``memo`` holds the answers the handler has had (since its last round), ``inner`` is the iteration of its children,
-    ``written`` the code its block record was last written with (0: not written, or changed since), ``attempt`` the one
-    of the run in which the block was started.
+    ``held`` the bytes of its evaluated params, ``written`` the code its block record was last written with (0: not
+    written, or changed since), ``attempt`` the one of the run in which the block was started.
     """
 
     __slots__ = (
@@ -70,6 +70,7 @@ class Frame:
         "children",
         "cleanup",
         "gen",
+        "held",
         "inner",
         "iteration",
         "memo",
@@ -105,6 +106,7 @@ class Frame:
         self.parallel: Parallel | None = None
         self.quiet = False
         self.attempt = 1
+        self.held = 0
         self.written = 0
 
 

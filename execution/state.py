@@ -99,6 +99,7 @@ def _dump_frame(frame: Frame) -> dict[str, Any]:
         data["p"] = [
             dump_tagged(getattr(frame.params, item.field)) for item in frame.block.spec.parameters if not item.deferred
         ]
+        data["h"] = frame.held
     if frame.attempt != 1:
         data["a"] = frame.attempt
     if frame.memo:
@@ -207,7 +208,7 @@ def _load_frame(data: dict[str, Any], plan: Plan) -> Frame:
         params = block.spec.params(**dict(zip(fields, map(load_tagged, data["p"]), strict=True)))
     frame = Frame(block, params, data["s"], data["i"], data["t"])
     frame.memo = [load_answer(answer) for answer in data.get("m", ())]
-    frame.attempt = data.get("a", 1)
+    frame.attempt, frame.held = data.get("a", 1), data.get("h", 0)
     frame.written = RUNNING
     if "r" in data:
         frame.round, frame.inner = data["r"], data["n"]

@@ -126,6 +126,10 @@ class Steps(Checkpoints):
         self._deep(block)
         frame = Frame(block, params, seq, branch.stack[-1].inner, now)
         frame.attempt = self._info.attempt
+        if block.bind is not None:
+            others = sum(open_.held for each in self._branches.all.values() for open_ in each.stack)
+            values = [getattr(params, item.field) for item in block.spec.parameters]
+            frame.held = self._context.room_for(values, others, block.name)
         branch.stack.append(frame)
         frame.gen = self._generator(branch, frame)
         self.drive(branch, frame, None)
@@ -293,8 +297,8 @@ class Steps(Checkpoints):
                     frame.gen.close()
 
     def _tell(self, branch: Branch, failure: e.ChildFailure) -> None:
-        """A branch has failed and others go on, perhaps for long: the log says so at once."""
-        if branch.owner is None or None not in parallel_of(branch.owner).results:
+        """A branch has failed beside others, which may go on for long: the log says so at once."""
+        if branch.owner is None or len(parallel_of(branch.owner).children) == 1:
             return
         args = {"parallel": branch.owner.stack[-1].block.name, "block": failure.block, "message": failure.message}
         level = 4 if will_be_caught(branch) else 3

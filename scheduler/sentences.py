@@ -34,7 +34,7 @@ WAITS: Mapping[str, Promise | str] = {
 LOGS: Mapping[str, Promise | str] = {
     "block.print": "{message}",
     "parallel.window": _("{count} branches; at most {at_once} run at a time, the rest follows."),
-    "parallel.failed": _("{block} in {parallel} failed: {message} The other branches go on first."),
+    "parallel.failed": _("{block} in {parallel} failed: {message} The branches beside it run to their end first."),
     "site.was-not-locked": _("Location {site} was not locked; there was nothing to unlock."),
     "waits_for_holder": _("Waits: location {site} is locked by {holder}."),
     "order.failed": _("The fleet reports a failure of order {order} ({robot}): {reason}"),

@@ -34,6 +34,32 @@ def test_replacing_a_value_gives_its_bytes_back() -> None:
     assert context.sources == {"v": "b1"}
 
 
+def test_names_count_too_and_no_name_meets_another_kind_of_value() -> None:
+    context = TaskContext({}, RunInfo("r"), Limits(context_bytes=100_000))
+    for number in range(19):
+        context.set_variable(f"{number:x<5000}", 1, "b1")
+    with pytest.raises(BlockError, match="limit is 100000"):
+        context.set_variable("y" * 5000, 1, "b1")
+    context = TaskContext({}, RunInfo("r"), Limits())
+    context.keep_outputs("b1", {"text": "x" * 1000})
+    before = context.bytes
+    context.set_variable("o:b1", "y", "b2")
+    assert context.bytes > before
+
+
+def test_a_list_that_a_loop_holds_counts_while_it_runs() -> None:
+    items = expr('"[" + StringUtils.repeat("[],", 900) + "[]]"')
+    inner = block("b2", "IterateListBp", say("b3", "x"), list=items)
+    twice = block("b1", "IterateListBp", inner, list=items)
+    limits = Limits(context_bytes=100_000)
+    assert run(inner, limits=limits).code == 1003
+    for each in (limits, Limits(context_bytes=100_000, slice_steps=1)):
+        outcome = run(twice, limits=each).outcome
+        assert isinstance(outcome, Failed)
+        assert (outcome.block, outcome.error_code) == ("b2", "context.too-large")
+    assert run({**inner, "name": "b4"}, {**inner, "children": {}}, limits=limits).code == 1003
+
+
 def test_a_value_nested_too_deeply_is_refused() -> None:
     value: list[object] = []
     for _ in range(200):

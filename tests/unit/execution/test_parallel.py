@@ -71,7 +71,7 @@ def test_a_failure_beside_a_branch_that_goes_on_is_told_at_once(caught: bool, le
     assert len(seen[-1][0]) == 1
 
 
-def test_the_last_branch_to_fail_needs_no_line_of_its_own() -> None:
+def test_a_failure_with_nothing_beside_it_needs_no_line_of_its_own() -> None:
     assert not run(block("p", "ParallelFlowBp", throw("t", "gate shut"))).port.logs
 
 
