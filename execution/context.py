@@ -142,8 +142,12 @@ def measure(value: Any, limit: int) -> int:
     Raises:
         BlockError: the value is nested deeper than ``MAX_DEPTH``.
     """
-    if type(value) in _SMALL:
+    kind = type(value)
+    if kind in _SMALL:
         return 32
+    if kind is dict and all(type(key) is str and type(item) in _SMALL for key, item in value.items()):
+        # The outputs of a loop, in every round.
+        return 64 + sum([146 + len(key) for key in value])
     total = 0
     level = [value]
     for _ in range(MAX_DEPTH + 1):

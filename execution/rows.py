@@ -54,6 +54,9 @@ def params_encoder(specs: tuple[ParameterSpec, ...], fixed: Mapping[str, Any]) -
     constant = [prefix + json_text(fixed[spec.field]) for spec, prefix in written if fixed.get(spec.field) is not None]
     fields = tuple((spec.field, prefix) for spec, prefix in written if spec.field not in fixed)
 
+    if len(fields) == 1:
+        return _encode_one(constant, *fields[0])
+
     def encode(params: Any, limit: int) -> str:
         parts = constant.copy()
         for field, prefix in fields:
@@ -63,6 +66,19 @@ def params_encoder(specs: tuple[ParameterSpec, ...], fixed: Mapping[str, Any]) -
             elif value is not None:
                 parts.append(prefix + json_text(value))
         text = "{" + ",".join(parts) + "}"
+        return text if len(text) <= limit else cut_text(text, limit)
+
+    return encode
+
+
+def _encode_one(constant: list[str], field: str, prefix: str) -> Callable[[Any, int], str]:
+    """The same when one field can differ, as in most blocks."""
+    without = "{" + ",".join(constant) + "}"
+    before = "{" + ",".join([*constant, prefix])
+
+    def encode(params: Any, limit: int) -> str:
+        value = getattr(params, field)
+        text = f"{before}{json_text(value)}}}" if value is not None else without
         return text if len(text) <= limit else cut_text(text, limit)
 
     return encode

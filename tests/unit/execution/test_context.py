@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
+from typing import Any
 
 import pytest
 
-from execution.context import ContextRegister, TaskContext
+from execution.context import ContextRegister, TaskContext, measure
 from execution.errors import BlockError
 from execution.limits import Limits, RunInfo
 from execution.outcome import Failed
@@ -45,6 +46,11 @@ def test_names_count_too_and_no_name_meets_another_kind_of_value() -> None:
     before = context.bytes
     context.set_variable("o:b1", "y", "b2")
     assert context.bytes > before
+
+
+@pytest.mark.parametrize("value", [{}, {"index": 1, "done": True}, {1: 2}, {"a": "x"}, {"a": [1]}])
+def test_a_map_measures_as_much_in_a_list_as_alone(value: dict[Any, Any]) -> None:
+    assert measure([value], 10_000) == measure(value, 10_000) + 72
 
 
 def test_a_list_that_a_loop_holds_counts_while_it_runs() -> None:
