@@ -1,4 +1,4 @@
-"""Bounds of every table of ours that grows: in time and in rows. A periodic service calls ``run_once``.
+"""Bounds of every table that grows, ours and Django's: in time and in rows. A periodic service calls ``run_once``.
 
 Deletes by primary key in bounded batches, each a short transaction of its own, so that nobody waits for the pruning.
 Append-only tables are pruned from their oldest key; their rows are counted by the keys they span, which can only
@@ -7,11 +7,12 @@ overestimate. What is over one call's share waits for the next call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Max, Min, Model, Q, Sum
 
@@ -29,6 +30,7 @@ from scheduler.models import (
     TaskRecord,
     Wait,
 )
+from scheduler.q2 import leftovers
 from scheduler.states import ENDED, EffectStatus
 from storage import retention as storage_retention
 
@@ -38,6 +40,8 @@ MAX_BATCHES = 20
 MINUTES_KEPT = timedelta(hours=48)
 #: The slot of a counter that stands for its whole hour.
 HOURLY_SLOT = 100
+#: What other people's small tasks leave in django-q2's tables is kept this long.
+LEFTOVERS_KEPT = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,8 @@ class Pruned:
     counters: int = 0
     processes: int = 0
     storage: int = 0
+    sessions: int = 0
+    leftovers: int = 0
 
     def as_json(self) -> dict[str, int]:
         """For the service's result row."""
@@ -80,6 +86,8 @@ def run_once(now: datetime | None = None) -> Pruned:
         counters=_counters(moment, values),
         processes=_processes(moment, values),
         storage=stored.requests + stored.events,
+        sessions=_rounds(lambda: _sessions(moment)),
+        leftovers=_rounds(lambda: leftovers.prune(moment - LEFTOVERS_KEPT, values.prune_batch)),
     )
 
 
@@ -120,7 +128,7 @@ def _oldest(model: type[Model], too_old: Q | None, most: int) -> int:
     return _delete(model, gone)
 
 
-def _delete(model: type[Model], pks: set[int] | list[int]) -> int:
+def _delete(model: type[Model], pks: Collection[int | str]) -> int:
     if not pks:
         return 0
     rows: Any = model._default_manager
@@ -222,3 +230,9 @@ def _processes(now: datetime, values: conf.Values) -> int:
     before = now - timedelta(hours=values.process_hours)
     rows = ProcessRow.objects.filter(beat_at__lt=before).order_by("beat_at")
     return _delete(ProcessRow, list(rows.values_list("pk", flat=True)[: values.prune_batch]))
+
+
+def _sessions(now: datetime) -> int:
+    """Sessions of people who have not come back."""
+    over = Session.objects.filter(expire_date__lt=now).order_by("expire_date")
+    return _delete(Session, list(over.values_list("pk", flat=True)[: conf.values().prune_batch]))

@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django_q.models import OrmQ, Task
 
 from scheduler import clock, conf, retention
 from scheduler.models import (
@@ -22,6 +24,7 @@ from scheduler.models import (
     ProcessRow,
     TaskRecord,
 )
+from scheduler.q2 import leftovers
 from scheduler.states import Status
 from tests.db.scheduler.making import definition, record
 
@@ -193,3 +196,31 @@ def test_nothing_to_do_is_a_few_reads_and_no_write() -> None:
 
     assert len(queries) <= 25
     assert all(query["sql"].lstrip().startswith("SELECT") for query in queries)
+
+
+def test_sessions_of_people_who_did_not_come_back_go_and_the_others_stay() -> None:
+    Session.objects.bulk_create(
+        Session(session_key=f"{name}{n:030d}", session_data="", expire_date=at)
+        for name, at in (("a", ago(minutes=1)), ("b", ago(minutes=-5)))
+        for n in range(25)
+    )
+
+    assert retention.run_once().sessions == 25
+    assert set(Session.objects.values_list("session_key", flat=True)) == {f"b{n:030d}" for n in range(25)}
+
+
+def test_what_other_tasks_leave_with_the_cluster_goes_when_it_is_old_or_too_much(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(leftovers, "MOST_RESULTS", 20)
+    Task.objects.bulk_create(
+        Task(id=f"{n:032d}", name="x", func="f", started=at, stopped=at, success=False)
+        for n, at in enumerate([*[ago(days=31)] * 5, *(ago(days=1, minutes=-n) for n in range(45))])
+    )
+    for at in (ago(days=31), ago(days=29), ago(hours=-2)):
+        OrmQ.objects.create(key="vwed", payload="x", lock=at)
+
+    assert retention.run_once().leftovers == 5 + 25 + 1
+    assert list(Task.objects.order_by("pk").values_list("pk", flat=True)) == [f"{n:032d}" for n in range(30, 50)]
+    assert OrmQ.objects.count() == 2
+    assert retention.run_once().leftovers == 0
