@@ -61,8 +61,8 @@ def submit(
     One query for the definition, one INSERT; the plan comes from this process's cache. Rings after the commit.
 
     Raises:
-        Refused: unknown label, disabled definition, one that does not compile, a value that cannot be kept, or
-            too many active runs.
+        Refused: unknown label, disabled definition, one that does not compile, a value that cannot be kept, an id of
+            another definition's run, or too many active runs.
     """
     found = definition if definition is not None else _definition(label)
     if not found.enabled:
@@ -181,6 +181,13 @@ def _insert(record: TaskRecord, notes: tuple[InputNote, ...]) -> Submitted:
         earlier = _earlier(record)
         if earlier is None:
             raise
+        if earlier.definition_id != record.definition_id:
+            taken = earlier.record_id if earlier.record_id == record.record_id else record.out_order_no
+            raise Refused(
+                "key_taken",
+                f"The id {taken} belongs to a run of {earlier.label}; nothing was started.",
+                "Use another id, or look at that run.",
+            ) from None
         return Submitted(earlier, created=False, notes=notes)
     if record.status == Status.READY:
         doorbell.ring(doorbell.RUNS)

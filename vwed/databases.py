@@ -6,6 +6,8 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
+from vwed.env import ROOT
+
 #: Seconds a persistent connection may live; below MySQL's default ``wait_timeout`` (28,800 s).
 CONNECTION_MAX_AGE_S = 3600
 
@@ -14,7 +16,7 @@ _SQLITE = {
     "transaction_mode": "IMMEDIATE",
     "timeout": 20,
     "init_command": (
-        "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000;"
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-4000;"
         "PRAGMA temp_store=MEMORY; PRAGMA journal_size_limit=67108864;"
     ),
 }
@@ -40,17 +42,24 @@ def complete(config: dict[str, Any], *, web: bool = False) -> dict[str, Any]:
     thread; on MySQL it takes them from a pool. No other process may have one: children would share its sockets.
 
     Raises:
-        ImproperlyConfigured: the engine is neither SQLite nor MySQL.
+        ImproperlyConfigured: the URL cannot be read, or its engine is neither SQLite nor MySQL.
     """
-    engine = config["ENGINE"]
+    engine = config.get("ENGINE", "")
     options = dict(config.get("OPTIONS", {}))
     if engine.endswith("sqlite3"):
         options = {**_SQLITE, **options}
-        config = {**config, "ENGINE": "vwed.sqlite3"}
+        # Relative to the project, not to where a process happens to be started: else each would have its own database.
+        name = config.get("NAME", "")
+        name = name if name in ("", ":memory:") else str(ROOT / name)
+        config = {**config, "ENGINE": "vwed.sqlite3", "NAME": name}
     elif engine.endswith("mysql"):
         options = {**_MYSQL, **options}
         if web:
             config = {**config, "ENGINE": "dj_db_conn_pool.backends.mysql", "POOL_OPTIONS": _POOL}
+    elif not engine:
+        raise ImproperlyConfigured(
+            "DATABASE_URL cannot be read. Use sqlite:///var/vwed.sqlite3 or mysql://user:password@host:3306/name."
+        )
     else:
         raise ImproperlyConfigured(f"DATABASE_URL names the engine {engine!r}; use sqlite:///… or mysql://….")
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,15 @@ class Environment(environ.Env):
             raise ImproperlyConfigured(
                 f"{var} in the environment cannot be read: {error}. See .env.example."
             ) from error
+
+
+    @classmethod
+    def db_url_config(cls, url: Any, engine: Any = None) -> dict[str, Any]:
+        """Parse a DATABASE_URL; what cannot be read comes back without an engine, which ``databases`` refuses."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            parsed: dict[str, Any] = super().db_url_config(url, engine)
+        return parsed
 
 
 env = Environment()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from vwed import databases
 from vwed.env import ROOT, env, load_env_file
 from vwed.navigation import UNFOLD  # noqa: F401 - read by the theme
@@ -13,7 +11,8 @@ load_env_file()
 
 # --- Core ------------------------------------------------------------------------------------------------------------
 BASE_DIR = ROOT
-VAR_DIR = Path(env.str("VAR_DIR", default=str(ROOT / "var")))
+#: Relative to the project, wherever a process is started.
+VAR_DIR = ROOT / env.str("VAR_DIR", default="var")
 DEBUG = env.bool("DEBUG", default=False)
 #: Made at the first start when the environment gives none; several hosts must be given the same one.
 SECRET_KEY = env.str("SECRET_KEY", default="") or secret_key(VAR_DIR)

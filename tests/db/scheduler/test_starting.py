@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scheduler import audit
+from scheduler.errors import Refused
 from scheduler.models import AuditEntry, TaskRecord
 from scheduler.starting import start
 from tests.db.scheduler.making import definition
@@ -40,3 +41,10 @@ def test_without_its_audit_entry_no_run_is_started(monkeypatch: pytest.MonkeyPat
     with pytest.raises(OSError, match="disk full"):
         start(definition=task, actor="kim", origin="page")
     assert not TaskRecord.objects.exists()
+
+
+def test_an_id_of_another_definitions_run_is_refused_instead_of_answered_with_that_run() -> None:
+    start(definition=definition(label="weigh"), record_id="r1", actor="kim", origin="command")
+    with pytest.raises(Refused, match="r1 belongs to a run of weigh"):
+        start(definition=definition(label="check"), record_id="r1", actor="kim", origin="command")
+    assert TaskRecord.objects.count() == 1

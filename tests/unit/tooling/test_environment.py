@@ -38,6 +38,7 @@ def test_no_variable_of_the_developer_reaches_the_tests() -> None:
     ("name", "value", "words"),
     [
         ("DATABASE_URL", "postgres://somebody@somewhere/vwed", "sqlite:///"),
+        ("DATABASE_URL", "garbage", "cannot be read"),
         ("WORKERS", "two", "two"),
     ],
 )
@@ -51,6 +52,17 @@ def test_a_wrong_value_is_told_at_the_start(name: str, value: str, words: str, t
     assert name in done.stderr
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_relative_paths_start_at_the_project_wherever_a_process_is_started(tmp_path: Path) -> None:
+    given = {"DATABASE_URL": "sqlite:///var/other.sqlite3", "VAR_DIR": "var", "SECRET_KEY": "x" * 50}
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "vwed.settings", **given}
+    code = "from django.conf import settings as s; print(s.DATABASES['default']['NAME'], s.VAR_DIR)"
+    command = [sys.executable, str(ROOT / "manage.py"), "shell", "--verbosity", "0", "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == [str(ROOT / "var" / "other.sqlite3"), str(ROOT / "var")]
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_start_without_any_variable_works_and_makes_its_own_secret(tmp_path: Path) -> None:
