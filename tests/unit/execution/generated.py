@@ -65,7 +65,8 @@ def _one(making: Making, depth: int, context: frozenset[str]) -> Block:
     if "parallel" not in context:
         kinds = [*kinds, "return"]
     kind = making.pick(kinds)
-    return _leaf(making, kind) or _nest(making, kind, depth, context)
+    made = _leaf(making, kind) or _nest(making, kind, depth, context)
+    return {**made, "disabled": True} if making.pick([False] * 15 + [True]) else made
 
 
 def _leaf(making: Making, kind: str) -> Block | None:
