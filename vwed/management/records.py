@@ -36,7 +36,8 @@ def lines_of(document: dict[str, Any]) -> Iterator[str]:
             yield f"  {title}: {document[name]}"
     for wait in document["waits"]:
         holder = f", held by {wait['holder']}" if wait.get("holder") else ""
-        yield f"  waits at {wait['block']} for {wait['for']}{holder}"
+        where = f" at {wait['block']}" if wait["block"] else ""
+        yield f"  waits{where}: {wait['for']}{holder}"
     for name, value in document["variables"].items():
         yield f"  {name} = {_short(value)}"
     blocks = document.get("block_records", [])

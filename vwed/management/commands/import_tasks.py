@@ -23,7 +23,9 @@ class Command(ActionCommand):
     )
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("files", nargs="+", metavar="FILE")
+        parser.add_argument(
+            "files", nargs="+", metavar="FILE", help=".task file, zip of them, or one definition as JSON"
+        )
         parser.add_argument("--replace", action="store_true", help="make a new version of labels that exist")
 
     def act(self, options: Mapping[str, Any]) -> Answer:

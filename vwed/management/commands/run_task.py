@@ -124,7 +124,10 @@ def _inputs(text: str, pairs: list[str]) -> dict[str, Any]:
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
     if not 0 <= value <= 86_400 * 365:
-        raise argparse.ArgumentTypeError("must be a number of seconds from 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0 on")
     return value
