@@ -12,6 +12,8 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from vwed.console.account_audit import AuditedAccounts
+
 admin.site.unregister(User)
 admin.site.unregister(Group)
 
@@ -20,7 +22,7 @@ _POWERS = ("is_superuser", "user_permissions")
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
+class UserAdmin(AuditedAccounts, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     """Logins. A role is a group; staff status opens the console."""
 
     form = UserChangeForm
@@ -47,5 +49,5 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(AuditedAccounts, DjangoGroupAdmin, ModelAdmin):
     """Roles: what each of them may do."""

@@ -1,11 +1,15 @@
-"""The four roles: groups with the permissions they start with. An administrator may change them afterwards."""
+"""The four roles: groups with the permissions they start with. An administrator may change them afterwards.
+
+A migration gives a role only what is new: permissions that did not exist before it. What was taken away stays away.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.apps import AppConfig, apps
-from django.db.models.signals import post_migrate
+from django.db import connections
+from django.db.models.signals import post_migrate, pre_migrate
 
 _VIEW = (
     "scheduler.view_taskrecord",
@@ -53,25 +57,56 @@ ROLES: dict[str, tuple[str, ...]] = {
 
 
 def connect() -> None:
-    """Make the roles after every migration, when Django has made the permissions."""
-    post_migrate.connect(_after_migrate, dispatch_uid="vwed.roles")
+    """Make the roles with the first migration, and give them the permissions that later ones make."""
+    grants = _Grants()
+    pre_migrate.connect(grants.before, dispatch_uid="vwed.roles.before", weak=False)
+    post_migrate.connect(grants.after, dispatch_uid="vwed.roles", weak=False)
 
 
-def _after_migrate(app_config: AppConfig, using: str, **_: Any) -> None:
-    """Give each role the permissions of the app that was just migrated. Never takes any away."""
-    label = app_config.label
+class _Grants:
+    """Remembers, between the beginning and the end of one migration, which permissions existed."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], set[str]] = {}
+
+    def before(self, app_config: AppConfig, using: str, **_: Any) -> None:
+        """Note the permissions of an app that is going to be migrated."""
+        if not _wanted(app_config.label):
+            return
+        tables = set(connections[using].introspection.table_names())
+        present = {"auth_permission", "django_content_type"} <= tables
+        self._known[using, app_config.label] = set(_permissions(app_config.label, using)) if present else set()
+
+    def after(self, app_config: AppConfig, using: str, **_: Any) -> None:
+        """Give each role what is new of the app that was just migrated. Never takes any away."""
+        label = app_config.label
+        known = self._known.pop((using, label), None)
+        Group = apps.get_model("auth", "Group")
+        if not _wanted(label):
+            return
+        _make_own(label, using)
+        existing = _permissions(label, using)
+        for name, codenames in _wanted(label).items():
+            group, _created = Group.objects.using(using).get_or_create(name=name)
+            if known is None:
+                # The database was emptied, not migrated: a role that holds nothing of this app was just made.
+                old = set(existing) if group.permissions.filter(content_type__app_label=label).exists() else set()
+            else:
+                old = known
+            group.permissions.add(*[existing[code] for code in sorted(codenames - old) if code in existing])
+
+
+def _wanted(label: str) -> dict[str, set[str]]:
+    """Role → codenames of the app that it starts with; empty when no role has any."""
     wanted = {name: {p.split(".")[1] for p in perms if p.startswith(f"{label}.")} for name, perms in ROLES.items()}
-    if not any(wanted.values()):
-        return
-    Group = apps.get_model("auth", "Group")
+    return wanted if any(wanted.values()) else {}
+
+
+def _permissions(label: str, using: str) -> dict[str, Any]:
+    """Codename → permission of one app, as the database has them."""
     Permission = apps.get_model("auth", "Permission")
-    _make_own(label, using)
-    existing = {
-        p.codename: p for p in Permission.objects.using(using).filter(content_type__app_label=label).only("codename")
-    }
-    for name, codenames in wanted.items():
-        group, _created = Group.objects.using(using).get_or_create(name=name)
-        group.permissions.add(*[existing[code] for code in sorted(codenames) if code in existing])
+    found = Permission.objects.using(using).filter(content_type__app_label=label).only("codename")
+    return {permission.codename: permission for permission in found}
 
 
 def _make_own(label: str, using: str) -> None:
