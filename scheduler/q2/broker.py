@@ -105,7 +105,9 @@ class RecordBroker(ORM):
         packages: Packages = []
         if not queue.is_quiet(self._queues):
             queue.promote()
+            self._beat()  # each of these statements may take two seconds when the database is busy
             packages += [package.pack(pk, self.boot_id) for pk in queue.claim(self.boot_id, self._queues, room)]
+        self._beat()
         if len(packages) < room and (self._more_others or self._others.due()):
             others = self._dequeue_others(room - len(packages))
             self._more_others = bool(others)

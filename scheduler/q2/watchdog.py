@@ -44,6 +44,8 @@ GRACE_S = 5.0
 LOOK_EVERY_S = 2.0
 #: A lock in the database that is in our way for this long, while one of our processes is stopped, is that one's.
 LOCKED_LIMIT_S = 5.0
+#: A main that itself came back from a pause this much too late was stopped, and all its processes with it, perhaps.
+OVERSLEPT_S = 2.0
 #: A new cluster is started at most this often, so that one that dies at once does not spin.
 RESTART_PAUSE_S = 1.0
 
@@ -82,11 +84,24 @@ class Watchdog:
         self._prepare()
         try:
             self._start()
-            while not self._quit.wait(TURN_S):
+            while not self._pause():
                 self._turn()
         finally:
             self._shut_down()
         return 0
+
+    def _pause(self) -> bool:
+        """Wait for the next turn; whether to end.
+
+        When the whole machine stood still (a paused container, a job that was stopped), every beat is old: the others
+        get a turn's time to beat before they are judged.
+        """
+        while True:
+            began = time.monotonic()
+            if self._quit.wait(TURN_S):
+                return True
+            if time.monotonic() - began < OVERSLEPT_S:
+                return False
 
     def _prepare(self) -> None:
         """Everything the children share: configuration, imported code, a heap that copies as little as possible."""
@@ -157,8 +172,9 @@ class Watchdog:
         try:
             with brief_connection():
                 self._census.look()
-                # A worker that dies between taking a task and starting it takes the message with it.
-                if generation.tasks.empty() and generation.board.longest_idle() >= UNSTARTED_LIMIT_S:
+                # A worker that dies between taking a task and starting it takes the message with it. Whoever lives
+                # starts at once what it takes: with an empty queue, an old claim is in nobody's hands.
+                if generation.tasks.empty():
                     lost = self._census.release_lost(UNSTARTED_LIMIT_S)
                     if lost:
                         log.warning("%d claims had lost their message and are ready again", lost)

@@ -16,6 +16,7 @@ from scheduler import clock, queue, transitions
 from scheduler.housekeeping import rows
 from scheduler.models import JournalEntry, ProcessRow, TaskRecord
 from scheduler.q2 import board as boards
+from scheduler.q2 import watchdog as watchdogs
 from scheduler.q2.census import Census, lapse
 from scheduler.q2.generation import Generation
 from scheduler.q2.watchdog import UNSTARTED_LIMIT_S, Options, Watchdog
@@ -185,3 +186,27 @@ def test_a_message_that_died_with_its_reader_is_given_back_without_a_replacement
     watchdog._look_at_rows(generation)
     assert status_of(record) == Status.READY
     assert workloads.recoveries_of([record]) == 0
+
+
+def test_it_is_given_back_too_when_the_others_are_never_idle_for_long(
+    watchdog: Watchdog, generation: Generation
+) -> None:
+    old, young = hold_claim(generation, UNSTARTED_LIMIT_S + 1), hold_claim(generation, 0)
+    watchdog._look_at_rows(generation)
+    assert (status_of(old), status_of(young)) == (Status.READY, Status.CLAIMED)
+
+
+def test_a_main_that_stood_still_itself_gives_the_others_time_to_beat(
+    watchdog: Watchdog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept = iter([30.0, 0.25])
+    now = [100.0]
+
+    def wait(timeout: float) -> bool:
+        now[0] += next(slept)
+        return False
+
+    monkeypatch.setattr(watchdog._quit, "wait", wait)
+    monkeypatch.setattr(watchdogs.time, "monotonic", lambda: now[0])
+    assert watchdog._pause() is False
+    assert next(slept, None) is None, "the pause that took too long was followed by another"
