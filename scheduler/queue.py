@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.db.models import Min
 
 from scheduler import clock, conf, transitions
@@ -36,15 +36,19 @@ def next_due() -> datetime | None:
     return first
 
 
-def is_quiet(queues: Sequence[str]) -> bool:
-    """Whether nothing of these queues is ready and nothing has become due. One plain statement: pushers ask often."""
-    table, places = TaskRecord._meta.db_table, ", ".join(["%s"] * len(queues))
+def look(queues: Sequence[str]) -> tuple[bool, bool]:
+    """Whether anything of these queues is ready, and whether anything has become due by time.
+
+    One plain statement: pushers ask often, and ask for nothing else when both are false.
+    """
+    here, table, places = connections[DEFAULT_DB_ALIAS], TaskRecord._meta.db_table, ", ".join(["%s"] * len(queues))
     ready = f"SELECT 1 FROM {table} WHERE status = 'ready' AND queue IN ({places})"  # noqa: S608 - names are ours
     due = f"SELECT 1 FROM {table} WHERE status IN ('scheduled', 'waiting') AND due_at <= %s"  # noqa: S608
-    now = connection.ops.adapt_datetimefield_value(clock.now())
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT EXISTS ({ready}) OR EXISTS ({due})", [*queues, now])
-        return not cursor.fetchone()[0]
+    with here.cursor() as cursor:
+        now = here.ops.adapt_datetimefield_value(clock.now())
+        cursor.execute(f"SELECT EXISTS ({ready}), EXISTS ({due})", [*queues, now])
+        any_ready, any_due = cursor.fetchone()
+    return bool(any_ready), bool(any_due)
 
 
 def claim(boot_id: str, queues: Sequence[str], limit: int) -> list[int]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 
 from execution.outcome import BlockRow, EffectRow, LogRow, Snapshot, WaitRow
 from scheduler import clock
@@ -138,8 +138,11 @@ def save_journal(entries: Iterable[tuple[Any, ...]]) -> None:
 def _many(sql: str, rows: list[tuple[Any, ...]]) -> None:
     if not rows:
         return
-    with connection.cursor() as cursor:
-        if connection.vendor == "mysql" and len(rows) >= _LITERAL_FROM:
+    here = connections[DEFAULT_DB_ALIAS]
+    with here.cursor() as cursor:
+        if len(rows) == 1:
+            cursor.execute(sql, rows[0])
+        elif here.vendor == "mysql" and len(rows) >= _LITERAL_FROM:
             for statement in _literal_statements(sql, rows):
                 cursor.execute(statement)
         else:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from scheduler import clock, conf
 from scheduler.errors import IllegalTransition
@@ -111,39 +111,36 @@ def _update(
 
     ``counted``: a column to add one to; ``ranked``: a place in the queue, by age and each row's own priority.
     """
+    here = connections[DEFAULT_DB_ALIAS]  # looked up once: the proxy of the same name looks it up at every use
     parts = [f"{name} = %s" for name in columns]
-    values = [_database_value(value) for value in columns.values()]
+    values = [*columns.values()]
     if counted:
         parts.append(f"{counted} = {counted} + 1")
     if ranked:
-        step, least, greatest = conf.values().ageing_s * 1000, *_bounds()
-        parts.append(
-            f"{connection.ops.quote_name('rank')} = %s - {least}({greatest}(priority, 0), {MAX_PRIORITY}) * %s"
-        )
+        step, least, greatest = conf.values().ageing_s * 1000, *_bounds(here.vendor)
+        parts.append(f"{here.ops.quote_name('rank')} = %s - {least}({greatest}(priority, 0), {MAX_PRIORITY}) * %s")
         values += [clock.now_ms(), step]
-    sql = f"UPDATE {_table()} SET {', '.join(parts)} WHERE {where}"  # noqa: S608 - names are ours
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [*values, *(_database_value(value) for value in expected)])
+    values += expected
+    adapt = here.ops.adapt_datetimefield_value
+    sql = f"UPDATE {_table(here.vendor)} SET {', '.join(parts)} WHERE {where}"  # noqa: S608 - names are ours
+    with here.cursor() as cursor:
+        cursor.execute(sql, [adapt(value) if isinstance(value, datetime) else value for value in values])
         return int(cursor.rowcount)
 
 
-def _table() -> str:
+def _table(vendor: str) -> str:
     """The table, found by its primary key and nothing else.
 
     MariaDB would find ``id = … AND status = …`` through an index of the status, which locks the index entry before the
     row. Another writer, coming from the row, locks them in the opposite order: a deadlock.
     """
     table = TaskRecord._meta.db_table
-    return f"{table} FORCE INDEX (PRIMARY)" if connection.vendor == "mysql" else table
+    return f"{table} FORCE INDEX (PRIMARY)" if vendor == "mysql" else table
 
 
-def _database_value(value: Any) -> Any:
-    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
-
-
-def _bounds() -> tuple[str, str]:
+def _bounds(vendor: str) -> tuple[str, str]:
     """SQL functions for the smaller and the larger of two numbers."""
-    return ("MIN", "MAX") if connection.vendor == "sqlite" else ("LEAST", "GREATEST")
+    return ("MIN", "MAX") if vendor == "sqlite" else ("LEAST", "GREATEST")
 
 
 # --- Many runs, from any process -------------------------------------------------------------------------------------

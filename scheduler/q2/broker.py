@@ -103,9 +103,11 @@ class RecordBroker(ORM):
         if room <= 0:
             return []
         packages: Packages = []
-        if not queue.is_quiet(self._queues):
+        ready, due = queue.look(self._queues)
+        if due:
             queue.promote()
             self._beat()  # each of these statements may take two seconds when the database is busy
+        if ready or due:
             packages += [package.pack(pk, self.boot_id) for pk in queue.claim(self.boot_id, self._queues, room)]
         self._beat()
         if len(packages) < room and (self._more_others or self._others.due()):

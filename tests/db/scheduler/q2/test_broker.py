@@ -147,7 +147,7 @@ def test_a_database_error_is_survived_with_a_new_connection(
         def gone(*_: object) -> bool:
             raise OperationalError(2006, "Server has gone away")
 
-        patch.setattr(queue, "is_quiet", gone)
+        patch.setattr(queue, "look", gone)
         before = connection.connection
         assert pusher.broker.dequeue() == []
         assert "cannot reach the queue" in caplog.text
@@ -183,15 +183,16 @@ def test_results_of_runs_are_known_and_those_of_others_are_not() -> None:
     assert not package.is_our_result("STOP")
 
 
-def test_a_quiet_queue_is_told_from_one_with_work() -> None:
-    assert queue.is_quiet(("default",))
+def test_one_look_tells_what_is_ready_in_the_queues_and_what_has_become_due() -> None:
+    nothing, ready, due = (False, False), (True, False), (False, True)
+    assert queue.look(("default",)) == nothing
     (record,) = workloads.start("short")
-    assert not queue.is_quiet(("other", "default"))
-    assert queue.is_quiet(("other",))
+    assert queue.look(("other", "default")) == ready
+    assert queue.look(("other",)) == nothing
     queue.claim(new_boot_id(), ("default",), 1)
-    assert queue.is_quiet(("default",))
+    assert queue.look(("default",)) == nothing
     TaskRecord.objects.filter(pk=record.pk).update(status=Status.WAITING, due_at="2020-01-01T00:00:00Z")
-    assert not queue.is_quiet(("other",))
+    assert queue.look(("other",)) == due
 
 
 def test_each_process_listens_under_its_own_name(pusher: Pusher) -> None:
