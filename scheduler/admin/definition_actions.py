@@ -19,11 +19,10 @@ from scheduler.exporting import export
 from scheduler.importing import Imported, ImportRefused, import_file
 from scheduler.models import DefinitionVersion, TaskDefinition, TaskRecord
 from scheduler.starting import start
+from scheduler.taskfile import SIZE_LIMIT
 from vwed.admin_base import page
 from vwed.console.permit import require, require_view
 
-#: Bytes of an uploaded file.
-UPLOAD_LIMIT = 50_000_000
 #: Problems shown at once.
 SHOWN_PROBLEMS = 100
 
@@ -104,7 +103,7 @@ def import_view(request: HttpRequest) -> HttpResponse:
     require(
         request, "scheduler.add_taskdefinition", action="import_definition", object_type="definition", object_id="file"
     )
-    context: dict[str, Any] = {"title": _("Import task definitions"), "limit_mb": UPLOAD_LIMIT // 1_000_000}
+    context: dict[str, Any] = {"title": _("Import task definitions"), "limit_mib": SIZE_LIMIT // 2**20}
     status = 200
     if request.method == "POST":
         outcome = _import(request)
@@ -120,9 +119,9 @@ def _import(request: HttpRequest) -> dict[str, Any] | None:
     upload = request.FILES.get("file")
     if upload is None:
         return {"error": _("Choose a .task file or a zip of them.")}
-    if upload.size is None or upload.size > UPLOAD_LIMIT:
-        limit = UPLOAD_LIMIT // 1_000_000
-        return {"error": _("The file is larger than %(n)s MB. Split it and import the parts.") % {"n": limit}}
+    if upload.size is None or upload.size > SIZE_LIMIT:
+        limit = SIZE_LIMIT // 2**20
+        return {"error": _("The file is larger than %(n)s MiB. Split it and import the parts.") % {"n": limit}}
     dry_run = request.POST.get("step") != "import"
     try:
         results = import_file(

@@ -27,9 +27,10 @@ Rows = Sequence[TaskRecord]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How many runs were done (or asked to), and how many not."""
+    """How many runs were done, how many were asked to (a worker has them), and how many not."""
 
     done: int
+    asked: int
     left: int
 
 
@@ -40,7 +41,8 @@ class Action:
     fits: frozenset[Status]
     question: Callable[[Rows], Question]
     run: Callable[[list[str], str, Answer], Outcome]
-    said: Callable[[int], str]
+    done: Callable[[int], str]
+    asked: Callable[[int], str]
 
 
 def act(request: HttpRequest, verb: str) -> HttpResponse:
@@ -78,7 +80,9 @@ def _do(request: HttpRequest, action: Action, record_ids: list[str], answer: Ans
         messages.error(request, f"{refusal.message} {refusal.remedy}")
         return
     if outcome.done:
-        messages.success(request, action.said(outcome.done))
+        messages.success(request, action.done(outcome.done))
+    if outcome.asked:
+        messages.success(request, action.asked(outcome.asked))
     if outcome.left:
         text = ngettext("%(n)s run was left as it is.", "%(n)s runs were left as they are.", outcome.left)
         messages.info(request, text % {"n": outcome.left})
@@ -92,7 +96,7 @@ def _back(rows: Rows) -> str:
 
 def _command(name: str, rows: Rows) -> str:
     ids = [row.record_id for row in rows]
-    return f"manage.py {name} {' '.join(ids[:3])}{' …' if len(ids) > 3 else ''}"
+    return f'manage.py {name} {" ".join(ids[:3])}{" …" if len(ids) > 3 else ""} --reason "…"'
 
 
 # --- Cancel ----------------------------------------------------------------------------------------------------------
@@ -127,10 +131,14 @@ def _ask_cancel(rows: Rows) -> Question:
 
 def _cancel(record_ids: list[str], actor: str, answer: Answer) -> Outcome:
     result = cancel.cancel(record_ids, actor=actor, reason=answer.reason, origin="page", release_sites=answer.option)
-    return Outcome(len(result.cancelled) + len(result.requested), len(result.ended))
+    return Outcome(len(result.cancelled), len(result.requested), len(result.ended))
 
 
-def _said_cancel(n: int) -> str:
+def _cancelled(n: int) -> str:
+    return ngettext("%(n)s run is cancelled.", "%(n)s runs are cancelled.", n) % {"n": n}
+
+
+def _cancelling(n: int) -> str:
     return ngettext("%(n)s run is being cancelled.", "%(n)s runs are being cancelled.", n) % {"n": n}
 
 
@@ -145,10 +153,14 @@ def _ask_pause(rows: Rows) -> Question:
 
 def _pause(record_ids: list[str], actor: str, answer: Answer) -> Outcome:
     result = pausing.pause(record_ids, actor=actor, reason=answer.reason, origin="page")
-    return Outcome(len(result.done) + len(result.requested), len(result.refused))
+    return Outcome(len(result.done), len(result.requested), len(result.refused))
 
 
-def _said_pause(n: int) -> str:
+def _paused(n: int) -> str:
+    return ngettext("%(n)s run is paused.", "%(n)s runs are paused.", n) % {"n": n}
+
+
+def _pausing(n: int) -> str:
     return ngettext("%(n)s run is being paused.", "%(n)s runs are being paused.", n) % {"n": n}
 
 
@@ -159,17 +171,17 @@ def _ask_resume(rows: Rows) -> Question:
 
 def _resume(record_ids: list[str], actor: str, answer: Answer) -> Outcome:
     result = pausing.resume(record_ids, actor=actor, reason=answer.reason, origin="page")
-    return Outcome(len(result.done) + len(result.requested), len(result.refused))
+    return Outcome(len(result.done), len(result.requested), len(result.refused))
 
 
-def _said_resume(n: int) -> str:
+def _resumed(n: int) -> str:
     return ngettext("%(n)s run goes on.", "%(n)s runs go on.", n) % {"n": n}
 
 
 ACTIONS: Mapping[str, Action] = {
-    "cancel": Action(ACTIVE, _ask_cancel, _cancel, _said_cancel),
-    "pause": Action(ACTIVE - {Status.PAUSED, Status.INTERRUPTED}, _ask_pause, _pause, _said_pause),
-    "resume": Action(frozenset({Status.PAUSED}), _ask_resume, _resume, _said_resume),
+    "cancel": Action(ACTIVE, _ask_cancel, _cancel, _cancelled, _cancelling),
+    "pause": Action(ACTIVE - {Status.PAUSED, Status.INTERRUPTED}, _ask_pause, _pause, _paused, _pausing),
+    "resume": Action(frozenset({Status.PAUSED}), _ask_resume, _resume, _resumed, _resumed),
 }
 
 

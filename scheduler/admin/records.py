@@ -71,6 +71,7 @@ class TaskRecordAdmin(ConsoleAdmin):
         return {
             "places": _places(listing.rows),
             "status": listing.chosen.get("status", ""),
+            "may_run": request.user.has_perm("scheduler.run_taskdefinition"),
             "may_operate": request.user.has_perm("scheduler.operate_taskrecord"),
         }
 

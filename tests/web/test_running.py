@@ -12,6 +12,7 @@ from django.test import Client
 from execution.values import load_tagged
 from scheduler.models import AuditEntry, TaskDefinition, TaskRecord
 from scheduler.states import Status
+from scheduler.taskfile import SIZE_LIMIT
 from tests.web.conftest import task_file
 
 IMPORT = "/admin/scheduler/taskdefinition/import/"
@@ -124,7 +125,29 @@ def test_cancelling_ends_runs_and_says_which_had_ended(
     waiting.refresh_from_db()
     assert waiting.status == Status.CANCELLED
     assert AuditEntry.objects.get(action="cancel").reason == "aisle blocked"
-    assert "1 run is being cancelled." in page.content.decode()
+    assert "1 run is cancelled." in page.content.decode()
+
+
+def test_a_run_that_a_worker_has_is_said_to_be_on_its_way_out(
+    operator: Client, make_record: Callable[..., TaskRecord]
+) -> None:
+    running, waiting = make_record("run-1", Status.RUNNING), make_record("run-2", Status.WAITING)
+    url = "/admin/scheduler/taskrecord/do/cancel/"
+
+    question = operator.get(url, {"id": running.pk}).content.decode()
+    said = operator.post(url, {"id": [running.pk, waiting.pk], "reason": "aisle blocked"}, follow=True).content.decode()
+
+    assert "manage.py cancel_task run-1 --reason &quot;…&quot;" in question
+    assert "1 run is being cancelled." in said
+    assert "1 run is cancelled." in said
+
+
+def test_running_a_task_is_offered_only_to_those_who_may(as_role: Callable[[str], Client]) -> None:
+    url = "/admin/scheduler/taskrecord/"
+
+    offered = {role: "Run a task" in as_role(role).get(url).content.decode() for role in ("Viewer", "Operator")}
+
+    assert offered == {"Viewer": False, "Operator": True}
 
 
 def test_pausing_holds_a_run_and_resuming_lets_it_go_on(
@@ -193,9 +216,13 @@ def test_a_broken_file_is_refused_as_a_whole_with_paths(name: str, data: bytes, 
 
 
 def test_a_file_above_the_limit_is_refused_with_the_limit(engineer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scheduler.admin.definition_actions.UPLOAD_LIMIT", 10)
+    monkeypatch.setattr("scheduler.admin.definition_actions.SIZE_LIMIT", 10)
 
     page = engineer.post(IMPORT, upload("a.task", task_file("New")))
 
     assert page.status_code == 422
     assert "larger than" in page.content.decode()
+
+
+def test_the_page_names_the_limit_of_the_importer(engineer: Client) -> None:
+    assert f"at most {SIZE_LIMIT // 2**20} MiB" in engineer.get(IMPORT).content.decode()

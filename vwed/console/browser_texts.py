@@ -39,6 +39,7 @@ def browser_texts() -> dict[str, Any]:
         "idle": _("idle"),
         "draining": _("draining"),
         "none": _("–"),
+        "oldest": _("oldest"),
         "others": _("others"),
         "selectFirst": _("Select at least one run."),
         "urls": {

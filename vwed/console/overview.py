@@ -75,7 +75,7 @@ def reason_text(code: str, args: Mapping[str, Any]) -> str:
         "order": _("a robot that is on its way"),
         "effect": _("the answer of another system"),
         "unknown": _("a decision: unknown whether a call happened"),
-        "time": _("a time"),
+        "time": _("a set time"),
         "child": _("a sub-task"),
         "condition": _("a condition"),
         "decision": _("your decision"),

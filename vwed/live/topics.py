@@ -66,6 +66,8 @@ def overview(now: Now, slow: Slow) -> dict[str, Any]:
         "wmore": max(0, len(workers) - WORKER_LIMIT),
         "why": {
             "at": clock.at_ms(slow.at),
+            # Of the same reading as the rows, so that they add up.
+            "n": sum(count for _code, _args, count, _oldest in slow.reasons),
             "more": max(0, len(slow.reasons) - REASON_LIMIT),
             "rows": [list(row) for row in slow.reasons[:REASON_LIMIT]],
         },

@@ -110,6 +110,20 @@ def get(mapping: Mapping[Any, Any], key: Any) -> Any:
 
 
 @register.filter
+def spaced(names: str) -> str:
+    """Names joined by commas, with room between them."""
+    return ", ".join(part.strip() for part in names.split(","))
+
+
+@register.filter
+def pairs(value: Any) -> str:
+    """A flat mapping in words: ``open 1 · changed 0``; what is no mapping stays as it is."""
+    if not isinstance(value, Mapping):
+        return str(value)
+    return " · ".join(f"{str(key).replace('_', ' ')} {shown}" for key, shown in value.items()) or "–"
+
+
+@register.filter
 def took(record: Any) -> float:
     """Seconds from the creation of a run to its end."""
     return float((record.ended_at - record.created_at).total_seconds())

@@ -1,6 +1,6 @@
 // The Overview: charts, reasons and workers. Numbers in tiles are bound by ui/bind.js.
 import { LiveChart } from "../ui/charts.js";
-import { bytes, count, render, shorten } from "../ui/format.js";
+import { bytes, clock, count, render, shorten } from "../ui/format.js";
 import { setText } from "../ui/bind.js";
 import { fill } from "../ui/i18n.js";
 
@@ -154,6 +154,8 @@ function does(record, label, draining, texts) {
 class Reasons {
   constructor(root, store, texts, signal) {
     this.body = root.querySelector("[data-vw-reasons]");
+    this.sum = root.querySelector("[data-vw-sum]");
+    this.asOf = root.querySelector("[data-vw-asof]");
     this.none = root.querySelector("[data-vw-noreasons]");
     this.store = store;
     this.texts = texts;
@@ -177,9 +179,13 @@ class Reasons {
     why.rows.forEach(([, , runs, oldest], index) => {
       const row = this.body.children[index];
       setText(row.children[0], count(runs));
-      row.children[2].dataset.age = String(oldest);
-      setText(row.children[2], render("age", oldest, this.store.now(), this.texts));
+      const age = row.children[2].lastElementChild;
+      age.dataset.age = String(oldest);
+      setText(age, render("age", oldest, this.store.now(), this.texts));
     });
+    // Written with the rows and never without them: they are of one reading.
+    setText(this.sum, count(why.n));
+    setText(this.asOf, clock(why.at));
     this.none.hidden = why.rows.length > 0;
   }
 
@@ -206,6 +212,10 @@ class Reasons {
     text.append(link);
     const oldest = document.createElement("td");
     oldest.className = "vw-num";
+    const word = document.createElement("span");
+    word.className = "vw-subtle";
+    word.textContent = this.texts.oldest;
+    oldest.append(word, " ", document.createElement("span"));
     row.append(runs, text, oldest);
     return row;
   }
