@@ -28,7 +28,6 @@ class Environment(environ.Env):
                 f"{var} in the environment cannot be read: {error}. See .env.example."
             ) from error
 
-
     @classmethod
     def db_url_config(cls, url: Any, engine: Any = None) -> dict[str, Any]:
         """Parse a DATABASE_URL; what cannot be read comes back without an engine, which ``databases`` refuses."""
