@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-#: Seconds for a cluster to come up and to do its work.
-PATIENCE_S = 120
+#: Seconds without a single ended run after which the cluster is taken for stuck (its start takes a few).
+PATIENCE_S = 30
 BLOCKS, OUTPUT_BYTES, WORKERS = 200, 1024, 2
 MYSQL = os.environ.get("VWED_TEST_MYSQL_URL", "mysql://root@127.0.0.1:3306/vwed").rsplit("/", 1)[0]
 TEXT = "x" * (OUTPUT_BYTES - 20)
@@ -175,17 +175,17 @@ def short_tasks(runs: int) -> float:
     def submit() -> None:
         submission.submit(definition=definition, actor="bench", origin="command")
 
-    with cluster() as alive:
+    with cluster() as check:
         done = ended()
         submit()
         while ended() == done:
-            alive()
+            check(done)
             time.sleep(0.05)
         begun = time.perf_counter()
         for _ in range(runs):
             submit()
-        while ended() < done + runs + 1:
-            alive()
+        while (now := ended()) < done + runs + 1:
+            check(now)
             time.sleep(0.01)
         took = time.perf_counter() - begun
     assert TaskRecord.objects.filter(label="short", status="finished").count() == runs + 1
@@ -193,23 +193,37 @@ def short_tasks(runs: int) -> float:
 
 
 @contextmanager
-def cluster() -> Iterator[Callable[[], None]]:
-    """The real cluster with two workers, ended as its supervisor would. Yields a check that it is still there."""
+def cluster() -> Iterator[Callable[[int], None]]:
+    """The real cluster with two workers, ended as its supervisor would.
+
+    Yields a check: told how many runs have ended, it stops the benchmark when the cluster is gone or nothing moves.
+    """
     command = [sys.executable, "manage.py", "cluster", "--workers", str(WORKERS), "--without-io"]
     with tempfile.TemporaryFile() as log:
         started = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
-        give_up = time.monotonic() + PATIENCE_S
+        last, moved = -1, time.monotonic()
 
-        def alive() -> None:
-            if started.poll() is not None or time.monotonic() > give_up:
+        def check(ended: int) -> None:
+            nonlocal last, moved
+            if ended != last:
+                last, moved = ended, time.monotonic()
+            if started.poll() is not None or time.monotonic() - moved > PATIENCE_S:
                 log.seek(0)
-                sys.exit(f"the cluster does not do its work:\n{log.read().decode()[-2000:]}")
+                sys.exit(f"the cluster does not do its work: {_statuses()}\n{log.read().decode()[-2000:]}")
 
         try:
-            yield alive
+            yield check
         finally:
             started.terminate()
             started.wait(30)
+
+
+def _statuses() -> dict[str, int]:
+    from django.db.models import Count
+
+    from scheduler.models import TaskRecord
+
+    return dict(TaskRecord.objects.order_by().values_list("status").annotate(Count("pk")))
 
 
 def stock_tasks(tasks: int) -> float:
