@@ -45,7 +45,8 @@ LOOK_EVERY_S = 2.0
 #: A lock in the database that is in our way for this long, while one of our processes is stopped, is that one's.
 LOCKED_LIMIT_S = 5.0
 #: A main that itself came back from a pause this much too late was stopped, and all its processes with it, perhaps.
-OVERSLEPT_S = 2.0
+#: They get this long to beat.
+OVERSLEPT_S, CATCH_UP_S = 2.0, 1.0
 #: A new cluster is started at most this often, so that one that dies at once does not spin.
 RESTART_PAUSE_S = 1.0
 
@@ -94,14 +95,12 @@ class Watchdog:
         """Wait for the next turn; whether to end.
 
         When the whole machine stood still (a paused container, a job that was stopped), every beat is old: the others
-        get a turn's time to beat before they are judged.
+        get a moment to beat before they are judged. Once: a starved watchdog is not a blind one.
         """
-        while True:
-            began = time.monotonic()
-            if self._quit.wait(TURN_S):
-                return True
-            if time.monotonic() - began < OVERSLEPT_S:
-                return False
+        began = time.monotonic()
+        if self._quit.wait(TURN_S):
+            return True
+        return time.monotonic() - began > OVERSLEPT_S and self._quit.wait(CATCH_UP_S)
 
     def _prepare(self) -> None:
         """Everything the children share: configuration, imported code, a heap that copies as little as possible."""
