@@ -43,6 +43,14 @@ class ConsoleAdmin(ModelAdmin):
         """What a person needs to see these pages."""
         return f"{self.opts.app_label}.view_{self.opts.model_name}"
 
+    def require_list(self, request: HttpRequest) -> None:
+        """Return when the person may see the list.
+
+        Raises:
+            PermissionDenied: otherwise.
+        """
+        require_view(request, self.view_permission)
+
     def listing(self, request: HttpRequest) -> Listing:
         """The list that is shown."""
         raise NotImplementedError
@@ -53,7 +61,7 @@ class ConsoleAdmin(ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The list."""
-        require_view(request, self.view_permission)
+        self.require_list(request)
         listing = self.listing(request)
         context = {"title": self.opts.verbose_name_plural, "listing": listing, **self.list_context(request, listing)}
         return page(request, self.list_template, context)

@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 
@@ -38,11 +39,18 @@ def _item(title: Any, icon: str, url: str, permission: str, *prefixes: str, with
     }
 
 
+def _sees_audit(request: HttpRequest) -> bool:
+    from scheduler.admin.audit import sees_audit
+
+    return sees_audit(request.user)
+
+
 def environment(request: HttpRequest) -> list[str] | None:
     """Label beside the title: what the installation is called."""
     from django.conf import settings
 
-    return [settings.INSTALLATION, "info"] if settings.INSTALLATION else None
+    known = {"Demo": gettext("Demo")}
+    return [known.get(settings.INSTALLATION, settings.INSTALLATION), "info"] if settings.INSTALLATION else None
 
 
 _SCHEDULER = "/admin/scheduler"
@@ -108,13 +116,16 @@ NAVIGATION: list[dict[str, Any]] = [
     {
         "title": _("Administration"),
         "items": [
-            _item(
-                _("Audit log"),
-                "history",
-                "admin:scheduler_auditentry_changelist",
-                "scheduler.view_auditentry",
-                f"{_SCHEDULER}/auditentry/",
-            ),
+            {
+                **_item(
+                    _("Audit log"),
+                    "history",
+                    "admin:scheduler_auditentry_changelist",
+                    "scheduler.view_auditentry",
+                    f"{_SCHEDULER}/auditentry/",
+                ),
+                "permission": _sees_audit,
+            },
             _item(_("Users"), "person", "admin:auth_user_changelist", "auth.view_user", "/admin/auth/user/"),
             _item(_("Roles"), "groups", "admin:auth_group_changelist", "auth.view_group", "/admin/auth/group/"),
         ],

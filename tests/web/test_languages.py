@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from django.utils import translation
 
 from scheduler import sentences
+from scheduler.admin.audit_words import ACTIONS, FIELDS, differences
+from scheduler.models import AuditEntry
 from vwed.console import formats
 
 _HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -43,3 +46,28 @@ def test_durations_speak_both_languages(seconds: float, english: str, chinese: s
 )
 def test_sizes_are_megabytes_of_a_million_bytes(size: int, text: str) -> None:
     assert formats.megabytes(size) == text
+
+
+def _audited_actions() -> set[str]:
+    """Every action that our code writes into the audit log as a constant."""
+    root = Path(__file__).resolve().parents[2]
+    found: set[str] = set()
+    for package in ("scheduler", "vwed", "storage"):
+        for path in (root / package).rglob("*.py"):
+            text = path.read_text()
+            if "audit.record(" in text or path.name == "sites.py":
+                found |= set(re.findall(r'action="([a-z_]+)"', text))
+                found |= set(re.findall(r'"([a-z]+_location)"', text))
+    return found - {"store_true"}  # argparse
+
+
+def test_every_action_field_and_status_of_the_audit_log_speaks_chinese() -> None:
+    actions = _audited_actions()
+    entry = AuditEntry(before={"status": "waiting", "locked_by": ""}, after={"status": "cancelled", "disabled": True})
+
+    assert {"cancel", "run_task", "lock_location", "change_setting"} <= actions <= set(ACTIONS)
+    with translation.override("zh-hans"):
+        assert all(_HAN.search(str(word)) for word in (*ACTIONS.values(), *FIELDS.values()))
+        status, lock, use = differences(entry)
+        assert all(_HAN.search(str(text)) for text in (status.old, status.new, use.new))
+        assert (lock.old, lock.new, use.old) == ("–", "–", None)

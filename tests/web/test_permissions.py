@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from scheduler import sites
+from scheduler import audit, sites
 from scheduler.models import AuditEntry, TaskDefinition, TaskRecord
 from scheduler.states import Status
 from storage.models import StorageLocation
@@ -24,7 +24,7 @@ PAGES = {
     "/admin/storage/storagerequest/": ROLES,
     "/admin/services/": ROLES,
     "/admin/live/poll/?t=overview": ROLES,
-    "/admin/scheduler/auditentry/": ("Engineer", "Administrator"),
+    "/admin/scheduler/auditentry/": ("Operator", "Engineer", "Administrator"),
     "/admin/auth/user/": ("Administrator",),
     "/admin/auth/group/": ("Administrator",),
 }
@@ -37,6 +37,25 @@ def test_each_role_sees_its_pages_and_no_other(role: str, as_role: Callable[[str
     answers = {url: client.get(url).status_code for url in PAGES}
 
     assert answers == {url: 200 if role in allowed else 403 for url, allowed in PAGES.items()}
+
+
+@pytest.mark.parametrize(
+    ("role", "seen"),
+    [("Operator", {"operator"}), ("Engineer", {"operator", "kim"}), ("Administrator", {"operator", "kim"})],
+)
+def test_an_operator_reads_their_own_audit_entries_and_the_others_all(
+    role: str, seen: set[str], as_role: Callable[[str], Client]
+) -> None:
+    for actor in ("operator", "kim"):
+        audit.record(actor=actor, action="cancel", object_type="record", object_id="run-1", origin="page")
+    client = as_role(role)
+
+    for query in ("", "?q=run-1", "?q=who:kim" if role == "Operator" else "?refused=0"):
+        page = client.get(f"/admin/scheduler/auditentry/{query}")
+        actors = {row.actor for row in page.context["listing"].rows}
+        assert actors <= seen
+    assert {row.actor for row in client.get("/admin/scheduler/auditentry/").context["listing"].rows} == seen
+    assert 'href="/admin/scheduler/auditentry/"' in page.content.decode()
 
 
 @pytest.mark.parametrize("url", PAGES)
