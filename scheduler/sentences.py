@@ -24,7 +24,7 @@ WAITS: Mapping[str, Promise | str] = {
     "time": _("Continues at {time}."),
     "child": _("Waits for sub-task {id}: {status}."),
     "condition": _("Checks its condition every {period} ms; last result {value}."),
-    "decision": _("Stopped at {block}: {error}. Continue, skip or cancel?"),
+    "decision": _("Stopped at {block}: {error} Cancel it, or run it again."),
     "paused": _("Paused by {user}: {reason}."),
     "nobody": _("No live cluster serves queue {queue}."),
     "worker": _("Ready; {k} runs go first, {w} workers busy."),
@@ -61,9 +61,17 @@ def _render(template: Promise | str | None, code: str, args: Mapping[str, Any]) 
         return f"{code}: {args}"
 
 
+def _sentence(text: str) -> str:
+    """The text with exactly one mark at its end: messages come with and without one."""
+    text = text.rstrip(". \n")
+    return text if text.endswith(("!", "?", "。", "！", "？")) else f"{text}."
+
+
 def wait_sentence(code: str, args: Mapping[str, Any]) -> str:
     """The sentence for a wait code, in the active language."""
     shown = "effect_again" if code == "effect" and args.get("error") else code
+    if code == "decision" and args.get("error"):
+        args = {**args, "error": _sentence(str(args["error"]))}
     return _render(WAITS.get(shown), code, args)
 
 

@@ -18,8 +18,8 @@ from scheduler.admin.record_actions import offered
 from scheduler.admin.waits import cards
 from scheduler.models import BlockRecord, LogLine, ProcessRow, TaskRecord
 from scheduler.sentences import log_sentence
-from scheduler.states import ACTIVE, Status
-from vwed.console.chips import BLOCKS, EFFECTS, Look
+from scheduler.states import ACTIVE, BlockCode, Status
+from vwed.console.chips import BLOCKS, CAUGHT, EFFECTS, NOT_ENDED, Look
 
 #: Rows of one tab.
 BLOCK_LIMIT = 400
@@ -107,16 +107,43 @@ def _blocks(record: TaskRecord, now: datetime) -> list[BlockRow]:
     start = min(row.started_ms for row in rows)
     open_end = clock.at_ms(record.ended_at or now)
     span = max(1, max(row.ended_ms or open_end for row in rows) - start)
-    return [_block(row, start, span, open_end) for row in rows]
+    return [_block(row, _look(record, row, rows), start, span, open_end) for row in rows]
 
 
-def _block(row: BlockRecord, start: int, span: int, open_end: int) -> BlockRow:
+def _look(record: TaskRecord, row: BlockRecord, rows: list[BlockRecord]) -> Look:
+    """What a block's code means in this run: a failure is caught when the run went on."""
+    if row.code == BlockCode.FAILED and (record.status == Status.FINISHED or _caught(row, rows)):
+        return CAUGHT
+    if row.code == BlockCode.RUNNING and record.status == Status.INTERRUPTED:
+        return NOT_ENDED
+    return BLOCKS.get(row.code, _UNKNOWN)
+
+
+def _caught(failed: BlockRecord, rows: list[BlockRecord]) -> bool:
+    """Whether a block around it ended well after the failure, or the branch for failures was entered."""
+    parts = failed.path.split("/try/")
+    catches = tuple("/try/".join(parts[:n]) + "/catch/" for n in range(1, len(parts)))
+    for row in rows:
+        if (
+            row.code == BlockCode.DONE
+            and row.seq < failed.seq
+            and failed.path.startswith(f"{row.path}/")
+            and failed.iteration.startswith(row.iteration)
+            and (row.ended_ms or 0) >= (failed.ended_ms or 0)
+        ):
+            return True
+        if row.seq > failed.seq and row.path.startswith(catches):
+            return True
+    return False
+
+
+def _block(row: BlockRecord, look: Look, start: int, span: int, open_end: int) -> BlockRow:
     end = row.ended_ms or open_end
     steps = [step for step in row.path.split("/") if step and step not in _BRANCHES]
     return BlockRow(
         record=row,
         depth=min(len(steps), 12),
-        look=BLOCKS.get(row.code, _UNKNOWN),
+        look=look,
         left=round(100 * (row.started_ms - start) / span, 2),
         width=round(max(0.4, 100 * (end - row.started_ms) / span), 2),
         duration_s=max(0, end - row.started_ms) / 1000,

@@ -89,6 +89,29 @@ def test_what_changes_of_a_role_is_audited(as_role: AsRole, people: dict[str, Us
     )
 
 
+def test_a_new_login_may_open_the_console_and_is_asked_for_its_role(
+    as_role: AsRole, people: dict[str, User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("django.conf.settings.INSTALLATION", "Demo")
+    client = as_role("root")
+    viewer = Group.objects.get(name="Viewer")
+    page = client.get(f"{USERS}/add/", headers={"Accept-Language": "zh-hans"})
+    form = page.context["adminform"].form
+    data = {"username": "li", "password1": "Correct-Horse-7", "password2": "Correct-Horse-7"}
+
+    answer = client.post(f"{USERS}/add/", {**data, "is_staff": "on", "groups": [viewer.pk]})
+
+    assert form.get_initial_for_field(form.fields["is_staff"], "is_staff") is True
+    assert "· VWED</title>" in page.content.decode()
+    assert "演示" in page.content.decode()
+    assert answer.status_code == 302, answer.content[:3000]
+    made = User.objects.get(username="li")
+    assert (made.is_staff, list(made.groups.all())) == (True, [viewer])
+    [entry] = _entries("add_user")
+    assert (entry.before.get("groups"), entry.after["groups"], entry.after["is_staff"]) == (None, ["Viewer"], True)
+    assert "Correct-Horse-7" not in str(entry.after)
+
+
 @pytest.mark.parametrize("bulk", [False, True])
 def test_deleting_a_login_is_audited(bulk: bool, as_role: AsRole, people: dict[str, User]) -> None:
     viewer = people["Viewer"]

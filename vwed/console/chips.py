@@ -31,6 +31,10 @@ BLOCKS: dict[int, Look] = {
     BlockCode.SUSPENDED: Look("hourglass_top", "wait", _("suspended")),
     BlockCode.ENDED_BY_HAND: Look("check", "good", _("ended by hand")),
 }
+#: A failure that the run survived.
+CAUGHT = Look("undo", "wait", _("caught"))
+#: A block around one that waits for a decision: it does nothing, and has not ended.
+NOT_ENDED = Look("pause", "idle", _("not ended"))
 EFFECTS: dict[str, Look] = {
     EffectStatus.PENDING: Look("schedule", "idle", _("to be sent")),
     EffectStatus.SENT: Look("send", "active", _("sent")),

@@ -27,12 +27,14 @@ PROCESS_LIMIT = 200
 
 
 def record_by_id(request: HttpRequest, record_id: str) -> HttpResponse:
-    """``/admin/r/<record id>/`` leads to the page of the run."""
+    """``/admin/r/<record id>/`` leads to the page of the run; its query (a tab) goes along."""
     require_view(request, "scheduler.view_taskrecord")
     pk = TaskRecord.objects.filter(record_id=record_id).values_list("pk", flat=True).first()
     if pk is None:
         raise Http404
-    return HttpResponseRedirect(reverse("admin:scheduler_taskrecord_change", args=(pk,)))
+    query = request.META.get("QUERY_STRING", "")
+    url = reverse("admin:scheduler_taskrecord_change", args=(pk,))
+    return HttpResponseRedirect(f"{url}?{query}" if query else url)
 
 
 def storage_map(request: HttpRequest) -> HttpResponse:
