@@ -53,6 +53,23 @@ def test_numbers_change_by_themselves_while_tasks_run(open_page: OpenPage) -> No
     assert "Waiting" in legend
 
 
+def test_the_reasons_add_up_to_the_number_above_them_while_they_change(open_page: OpenPage) -> None:
+    page = open_page()
+    fresh(page, "live")
+    figures = """() => [document.querySelector('[data-vw-sum]').textContent,
+      String([...document.querySelectorAll('[data-vw-reasons] tr td:first-child')]
+        .reduce((sum, cell) => sum + Number(cell.textContent), 0))]"""
+    as_of = page.locator("[data-vw-asof]")
+
+    for _ in range(2):
+        told = as_of.inner_text()
+        shown, added = page.evaluate(figures)
+        assert shown == added
+        expect(as_of).not_to_have_text(told, timeout=30_000)
+    for row in page.locator("[data-vw-reasons] tr").all():
+        expect(row.locator("td").last).to_contain_text("oldest")
+
+
 def test_a_task_is_run_from_its_form_and_followed_to_its_end(open_page: OpenPage) -> None:
     page = open_page()
     start_run(page, "Weigh pallet")

@@ -138,6 +138,9 @@ def test_the_overview_names_what_most_runs_wait_for(admin: Client, make_record: 
     page = admin.get("/admin/")
 
     assert [(row["text"], row["count"]) for row in page.context["reasons"]] == [("an empty location in group B", 3)]
+    why = page.context["live"]["overview"]["why"]
+    assert why["n"] == sum(row["count"] for row in page.context["reasons"]) == 3
+    assert '<span class="vw-num" data-vw-sum>3</span>' in page.content.decode()
 
 
 def test_overview_stays_within_its_query_budget(admin: Client, make_record: Callable[..., TaskRecord]) -> None:

@@ -21,7 +21,7 @@ _BEFORE = "_vwed_before"
 class AuditedAccounts:
     """Mixed into the pages of users and groups: beside Django's own log, one entry of ours per changed row."""
 
-    def save_form(self, request: HttpRequest, form: ModelForm, change: bool) -> Any:
+    def save_form(self, request: HttpRequest, form: ModelForm[Any], change: bool) -> Any:
         """Remember the row as it is in the database, before anything of it is saved."""
         obj = super().save_form(request, form, change)  # type: ignore[misc]
         setattr(obj, _BEFORE, _state(type(obj)._default_manager.get(pk=obj.pk)) if change else {})
@@ -41,7 +41,7 @@ class AuditedAccounts:
             _record(request, "change", obj, before, _state(type(obj)._default_manager.get(pk=obj.pk)))
         return super().log_change(request, obj, message)  # type: ignore[misc]
 
-    def log_deletions(self, request: HttpRequest, queryset: QuerySet | Iterable[Any]) -> Any:
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any] | Iterable[Any]) -> Any:
         """Logins or roles are about to be deleted."""
         for obj in queryset:
             _record(request, "delete", obj, _state(obj), {})
@@ -92,7 +92,8 @@ def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[di
         if was == now or (not was and not now):
             continue
         if isinstance(was or now, list):
-            was, now = was or [], now or []
-            was, now = [v for v in was if v not in now] or None, [v for v in now if v not in was] or None
+            gone, come = was or [], now or []
+            was = [value for value in gone if value not in come] or None
+            now = [value for value in come if value not in gone] or None
         old[name], new[name] = was, now
     return old, new
