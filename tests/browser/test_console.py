@@ -102,7 +102,7 @@ def test_a_run_is_cancelled_in_a_dialog_that_wants_a_reason(open_page: OpenPage)
     expect(page.get_by_text(re.compile("1 run is (being )?cancelled"))).to_be_visible()
     page.goto(f"/admin/scheduler/auditentry/?q={record}")
     row = page.get_by_role("row").filter(has_text="aisle blocked")
-    expect(row).to_contain_text("cancel")
+    expect(row).to_contain_text("Cancel a run")
 
 
 def test_choosing_a_file_to_import_breaks_no_script(open_page: OpenPage) -> None:
