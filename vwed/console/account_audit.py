@@ -19,7 +19,7 @@ _BEFORE = "_vwed_before"
 
 
 class AuditedAccounts:
-    """Mixed into the pages of users and groups: beside Django's own log, one entry of ours per changed row."""
+    """Mixed into the pages of users and groups: one audit entry per changed row, in the place of Django's own log."""
 
     def save_form(self, request: HttpRequest, form: ModelForm[Any], change: bool) -> Any:
         """Remember the row as it is in the database, before anything of it is saved."""
@@ -27,10 +27,11 @@ class AuditedAccounts:
         setattr(obj, _BEFORE, _state(type(obj)._default_manager.get(pk=obj.pk)) if change else {})
         return obj
 
+    # Django's own log is left out: the audit log says the same, has a bound, and cannot be edited.
+
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """A login or role was made."""
         _record(request, "add", obj, {}, _state(obj))
-        return super().log_addition(request, obj, message)  # type: ignore[misc]
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """A login or role was changed; the page for passwords saves no form of the row."""
@@ -39,13 +40,11 @@ class AuditedAccounts:
             _record(request, "change_password", obj, {}, {})
         else:
             _record(request, "change", obj, before, _state(type(obj)._default_manager.get(pk=obj.pk)))
-        return super().log_change(request, obj, message)  # type: ignore[misc]
 
     def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any] | Iterable[Any]) -> Any:
         """Logins or roles are about to be deleted."""
         for obj in queryset:
             _record(request, "delete", obj, _state(obj), {})
-        return super().log_deletions(request, queryset)  # type: ignore[misc]
 
 
 def _kind(obj: User | Group) -> str:
