@@ -1,7 +1,8 @@
-"""``make test``: every test on SQLite, then those that touch the database again on MariaDB; one summary at the end."""
+"""``make test``: every test on SQLite, beside it those that touch the database on MariaDB; one summary at the end."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -50,20 +51,57 @@ class Result:
         self.counts["passed"] += 1
 
 
-def run_suite(name: str, arguments: list[str], environment: dict[str, str], directory: Path) -> Result:
-    """Run pytest with ``environment`` added and read what it reports."""
-    report = directory / f"{name}.xml"
-    print(f"\n===== Tests on {name} =====", flush=True)  # noqa: T201
-    command = [sys.executable, "-m", "pytest", "-q", "-rN", f"--junitxml={report}", *arguments]
-    with subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}) as pytest:
-        try:
-            code = pytest.wait()
-        except BaseException:
-            # Asked to end: pytest ends what its tests have started.
-            pytest.send_signal(signal.SIGINT)
-            pytest.wait(60)
-            raise
-    return Result(name, report, code)
+class Suite:
+    """One pytest run with ``environment`` added, writing into a file until it is asked for."""
+
+    def __init__(self, name: str, arguments: list[str], environment: dict[str, str], directory: Path) -> None:
+        self._name = name
+        self._report = directory / f"{name}.xml"
+        self._told = directory / f"{name}.txt"
+        command = [sys.executable, "-m", "pytest", "-q", "-rN", f"--junitxml={self._report}", *arguments]
+        with self._told.open("w") as out:
+            self._pytest = subprocess.Popen(
+                command, cwd=ROOT, env={**os.environ, **environment}, stdout=out, stderr=subprocess.STDOUT
+            )
+
+    def result(self) -> Result:
+        """Show what it says until it ends, and read what it reports."""
+        print(f"\n===== Tests on {self._name} =====", flush=True)  # noqa: T201
+        with self._told.open() as told:
+            while self._pytest.poll() is None:
+                self._show(told.read())
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._pytest.wait(1)
+            self._show(told.read())
+        return Result(self._name, self._report, self._pytest.returncode)
+
+    def end(self) -> None:
+        """Let it end what its tests have started, if it still runs."""
+        if self._pytest.poll() is None:
+            self._pytest.send_signal(signal.SIGINT)
+            self._pytest.wait(60)
+
+    @staticmethod
+    def _show(text: str) -> None:
+        print(text, end="", flush=True)  # noqa: T201
+
+
+def run_suites(found: dict[str, str], arguments: list[str], directory: Path) -> list[Result]:
+    """Both suites at once: most of their time is waiting for deadlines, on databases of their own."""
+    suites = [Suite("SQLite", ["-m", "not mysql", *arguments], {**found, "VWED_TEST_DB": "sqlite"}, directory)]
+    try:
+        if "VWED_TEST_MYSQL_URL" in {**os.environ, **found}:
+            suites.append(Suite("MariaDB", arguments, {**found, "VWED_TEST_DB": "mysql"}, directory))
+        results = [suite.result() for suite in suites]
+    finally:
+        for suite in suites:
+            suite.end()
+    if len(suites) == 1:
+        print("MariaDB: not available, the second suite was not run")  # noqa: T201
+        if os.environ.get("CI"):
+            results[0].counts["error"] += 1
+            results[0].problems.append("ERROR MariaDB is not available (package mariadb-server)")
+    return results
 
 
 def summary(results: list[Result], seconds: float) -> str:
@@ -84,16 +122,7 @@ def main(arguments: list[str]) -> int:
     directory = Path(tempfile.mkdtemp(prefix="vwed-test-"))
     try:
         with running_services(directory) as found:
-            results = [
-                run_suite("SQLite", ["-m", "not mysql", *arguments], {**found, "VWED_TEST_DB": "sqlite"}, directory)
-            ]
-            if "VWED_TEST_MYSQL_URL" in {**os.environ, **found}:
-                results.append(run_suite("MariaDB", arguments, {**found, "VWED_TEST_DB": "mysql"}, directory))
-            else:
-                print("MariaDB: not available, the second suite was not run")  # noqa: T201
-                if os.environ.get("CI"):
-                    results[0].counts["error"] += 1
-                    results[0].problems.append("ERROR MariaDB is not available (package mariadb-server)")
+            results = run_suites(found, arguments, directory)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     print(summary(results, time.monotonic() - started))  # noqa: T201

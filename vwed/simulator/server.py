@@ -31,6 +31,8 @@ def bind(host: str, port: int) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((host, port))
+        # Listens before anybody is told: from here on requests queue instead of being refused.
+        sock.listen(128)
     except OSError as error:
         sock.close()
         if error.errno == errno.EADDRINUSE:

@@ -14,6 +14,7 @@ import pytest
 from tests.support.simulator import SimulatorProcess
 from tests.support.waiting import wait_until
 from vwed.env import ROOT
+from vwed.simulator import server
 
 
 def test_an_order_runs_over_http_without_any_database() -> None:
@@ -93,3 +94,9 @@ def test_many_requests_at_once_are_all_answered() -> None:
         page = fleet.post("/orders", {"ids": [f"o{n}" for n in range(200)], "size": 500})
         assert {order["state"] for order in page["list"]} == {"FINISHED"}
         assert page["total"] == 200
+
+
+def test_a_bound_address_queues_requests_before_the_first_is_served() -> None:
+    sock = server.bind("127.0.0.1", 0)
+    with sock, socket.create_connection(sock.getsockname(), timeout=1) as client:
+        assert client.getpeername() == sock.getsockname()
