@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Min, QuerySet, Sum
+from django.db.models import Count, Min, QuerySet
 
 from scheduler import clock
-from scheduler.models import EndedCounter, ProcessRow, TaskRecord, Wait
-from scheduler.states import ACTIVE, ENDED, Status
+from scheduler.models import ProcessRow, TaskRecord, Wait
+from scheduler.states import ACTIVE, Status
 
 #: A process whose beat is older than this is shown as late; the watchdog decides what to do about it.
 BEAT_LATE_S = 5.0
@@ -23,15 +22,6 @@ def active_counts() -> dict[str, int]:
     counts = {str(status): 0 for status in Status if status in ACTIVE}
     rows = TaskRecord.objects.filter(status__in=[str(s) for s in ACTIVE]).values_list("status").annotate(n=Count("id"))
     counts.update(dict(rows.order_by()))
-    return counts
-
-
-def ended_counts(since: datetime) -> dict[str, int]:
-    """Number of runs that ended since then, per status, from the counters (minute resolution). One query."""
-    counts = {str(status): 0 for status in Status if status in ENDED}
-    minute = int(since.timestamp() // 60)
-    rows = EndedCounter.objects.filter(minute__gte=minute).values_list("status").annotate(n=Sum("count")).order_by()
-    counts.update(dict(rows))
     return counts
 
 
@@ -80,8 +70,3 @@ def waiting_groups() -> list[WaitingGroup]:
     """Waits by code, longest first. One query."""
     rows = Wait.objects.values_list("code").annotate(n=Count("id"), oldest=Min("since_ms")).order_by("oldest")
     return [WaitingGroup(code, count, oldest) for code, count, oldest in rows]
-
-
-def by_record_ids(record_ids: Iterable[str]) -> dict[str, TaskRecord]:
-    """The records with these ids. One query."""
-    return {record.record_id: record for record in TaskRecord.objects.filter(record_id__in=list(record_ids))}
