@@ -67,8 +67,8 @@ class Checkpoints:
             raise
         self._recording.written()
 
-    def store(self, branch: Branch, frame: Frame, effect: e.Storage) -> Any:
-        """A storage effect: its result, the memo that holds it and everything unwritten commit together."""
+    def store(self, branch: Branch, frame: Frame, effect: e.Transacted) -> Any:
+        """A transacted effect: its result, the memo that holds it and everything unwritten commit together."""
         wait, branch.wait = branch.wait, None
         key = waits.key_of(frame, execution_key(self._info, frame.block.name, frame.iteration, frame.attempt))
         now = self.port.now_ms()

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 class Limits:
     """Bounds of one slice and one run. Times in milliseconds, sizes in bytes or characters.
 
+    ``max_steps``: blocks and rounds without waiting, over all slices; ``while_rounds_kept``: rounds of a while loop
+    whose block records are kept; ``block_rows``: block records that one run keeps, the newest.
+
     ``slice_steps=1`` ends the slice after every block: the switch of the equivalence test.
     """
 
@@ -19,6 +22,9 @@ class Limits:
     max_parallel_blocks: int = 10
     context_bytes: int = 8 * 1024 * 1024
     row_text: int = 8192
+    max_steps: int = 5_000_000
+    while_rounds_kept: int = 100
+    block_rows: int = 50_000
     path_ring: int = 200
     require_key_route: bool = True
     strict_variables: bool = False

@@ -65,11 +65,20 @@ class EffectRow:
     request: Mapping[str, Any]
 
 
+class Forgotten(NamedTuple):
+    """Block records that are not kept: ``first`` ≤ seq ≤ ``last``, ended, and below ``path`` (empty: any)."""
+
+    first: int
+    last: int
+    path: str = ""
+
+
 @dataclass(slots=True)
 class Snapshot:
     """Everything a checkpoint writes. ``state`` is tagged JSON text, ``None`` for a run that has ended.
 
-    ``blocks`` and ``logs`` hold only what is new or changed since the last snapshot.
+    ``blocks`` and ``logs`` hold only what is new or changed since the last snapshot; ``forget`` is deleted after them.
+    ``facts`` are the changed facts of ``effects.SetFacts``; ``blocks_run`` counts block executions since the start.
     """
 
     state: str | None
@@ -81,6 +90,9 @@ class Snapshot:
     vehicles: str | None = None
     priority: int | None = None
     first_block_ms: int | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    forget: Sequence[Forgotten] = ()
+    blocks_run: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +118,13 @@ class Failed(Outcome):
     remedy: str = ""
     final: bool = False
     args: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled(Outcome):
+    """The run ended as cancelled (1001), because what it depends on was (``effects.EndRun``)."""
+
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

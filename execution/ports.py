@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from execution.effects import EffectAnswer, OrderView, Pending, Storage
+from execution.effects import EffectAnswer, OrderView, Pending, Transacted
 from execution.outcome import Snapshot
 
 
 class CheckpointTx(Protocol):
     """One open checkpoint: begun with the fencing update, committed when its ``with`` block is left without error."""
 
-    def apply(self, effect: Storage, key: str, since_ms: int) -> Any | Pending:
-        """Carry out a storage effect. ``key`` names the attempt-independent request; ``since_ms`` is its first wait.
+    def apply(self, effect: Transacted, key: str, since_ms: int) -> Any | Pending:
+        """Carry out an effect. ``key`` names the attempt-independent request; ``since_ms`` is its first wait.
 
         Raises:
             execution.errors.BlockError: the effect is refused (unknown location, deadline reached ...). It leaves

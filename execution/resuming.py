@@ -47,7 +47,7 @@ def _look(steps: Steps, branches: Branches, waiting: list[Branch]) -> None:
         if branch.status != WAITING or steps.ending is not None:
             continue
         frame = branch.stack[-1]
-        if isinstance(effect, e.Storage):
+        if isinstance(effect, e.Transacted):
             _retry(steps, branches, branch, frame, effect)
             continue
         if isinstance(effect, e.AwaitOrder) and (order := answers.orders.get(effect.order_id)) is not None:
@@ -57,7 +57,7 @@ def _look(steps: Steps, branches: Branches, waiting: list[Branch]) -> None:
             _deliver(steps, branches, branch, frame, answer, memoised=False)
 
 
-def _retry(steps: Steps, branches: Branches, branch: Branch, frame: Frame, effect: e.Storage) -> None:
+def _retry(steps: Steps, branches: Branches, branch: Branch, frame: Frame, effect: e.Transacted) -> None:
     try:
         answer = steps.store(branch, frame, effect)
     except BlockError as error:

@@ -31,6 +31,8 @@ _ANSWERS: dict[str, Any] = {
         effects.Unlocked,
         effects.EffectAnswer,
         effects.OrderView,
+        effects.SubTaskStarted,
+        effects.SubTaskEnded,
     )
 }
 

@@ -174,13 +174,13 @@ class Steps(Checkpoints):
                 act = carry.get(type(effect))
                 if act is not None:
                     answer = act(branch, frame, effect)
-                elif isinstance(effect, e.Storage):
+                elif isinstance(effect, e.Transacted):
                     answer = self.store(branch, frame, effect)
                 else:
                     answer = self._acts.in_frame(branch, frame, effect, self.port.now_ms())
                 if answer is NOT_YET:
                     return
-                if type(effect) is not e.SetStateText and not isinstance(effect, e.Storage):
+                if type(effect) is not e.SetStateText and not isinstance(effect, e.Transacted):
                     memo.append(answer)
                 effect = None
         except Exception as error:  # noqa: BLE001 - the block boundary: whatever a block does fails the block

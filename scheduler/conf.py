@@ -38,6 +38,12 @@ class Values:
     require_key_route: bool = True
     strict_variables: bool = False
     plan_cache: int = 64
+    max_steps: int = 5_000_000
+    while_rounds_kept: int = 100
+    block_rows: int = 50_000
+    max_task_depth: int = 20
+    cache_entries: int = 10_000
+    cache_text: int = 65_536
 
     # Waits for locations
     max_retries: int = 1000
@@ -70,6 +76,9 @@ class Values:
     audit_rows: int = 500_000
     counter_days: int = 90
     process_hours: int = 24
+    kept_state_days: int = 7
+    event_days: int = 30
+    event_rows: int = 100_000
     prune_batch: int = 1000
 
     @property
@@ -87,6 +96,9 @@ class Values:
             row_text=self.recorded_text,
             require_key_route=self.require_key_route,
             strict_variables=self.strict_variables,
+            max_steps=self.max_steps,
+            while_rounds_kept=self.while_rounds_kept,
+            block_rows=self.block_rows,
         )
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from django.db import InterfaceError, OperationalError, transaction
 
 from execution.errors import BlockError, LeaseLost, PlanErrors
-from execution.outcome import Failed, Finished, SliceEnd, SliceOver, Snapshot, Stopped, Suspended
+from execution.outcome import Cancelled, Failed, Finished, SliceEnd, SliceOver, Snapshot, Stopped, Suspended
 from execution.state import StateError
 from execution.walker import Run
 from scheduler import clock, conf, conflicts, doorbell, loading, rows, settlement, transitions
@@ -93,6 +93,8 @@ def _finish_slice(run: StartedRun, end: SliceEnd) -> Status | None:
     match outcome:
         case Finished(reason=reason):
             return _write(run, end.snapshot, lambda columns: _end(run, columns, Status.FINISHED, reason))
+        case Cancelled(reason=reason):
+            return _write(run, end.snapshot, lambda columns: _end(run, columns, Status.CANCELLED, reason))
         case Failed():
             return _write(run, end.snapshot, lambda columns: _fail(run, columns, outcome))
         case Suspended():

@@ -13,10 +13,10 @@ from typing import Any
 
 from django.db import transaction
 
-from execution.effects import EffectAnswer, OrderView, Pending, Storage
+from execution.effects import EffectAnswer, OrderView, Pending, Storage, Transacted
 from execution.errors import LeaseLost
 from execution.outcome import Snapshot
-from scheduler import clock, doorbell, rows, storage_effects, transitions
+from scheduler import clock, doorbell, gateway_effects, rows, storage_effects, transitions
 from scheduler.loading import StartedRun
 from scheduler.models import Effect, FleetOrder
 from scheduler.process import Duty
@@ -76,11 +76,13 @@ class Checkpoint:
     def __init__(self, run: StartedRun) -> None:
         self._run = run
 
-    def apply(self, effect: Storage, key: str, since_ms: int) -> Any | Pending:
-        """Carry out a storage effect in this transaction."""
+    def apply(self, effect: Transacted, key: str, since_ms: int) -> Any | Pending:
+        """Carry out an effect in this transaction."""
         run = self._run
         run.touched = True
-        return storage_effects.carry_out(effect, storage_effects.Asking(run.record_id, run.priority, key, since_ms))
+        if isinstance(effect, Storage):
+            return storage_effects.carry_out(effect, storage_effects.Asking(run.record_id, run.priority, key, since_ms))
+        return gateway_effects.carry_out(effect, gateway_effects.Asking(run.pk, run.record_id, key, since_ms))
 
     def save(self, snapshot: Snapshot) -> None:
         """Write a snapshot of a run that goes on."""

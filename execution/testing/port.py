@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from execution.effects import EffectAnswer, OrderView, Pending, Storage
+from execution.effects import ClearCache, EffectAnswer, OrderView, Pending, ReadCache, Storage, Transacted, WriteCache
 from execution.outcome import BlockRow, EffectRow, LogRow, Outcome, Snapshot
+from execution.testing.cache import FakeCache
 from execution.testing.fleet import FakeFleet
 from execution.testing.sites import FakeSites
+from execution.testing.tasks import FakeTasks
 
 
 class Crash(BaseException):
@@ -26,6 +28,8 @@ class MemoryPort:
         self.record_id = record_id
         self.sites = sites or FakeSites()
         self.fleet = fleet or FakeFleet()
+        self.tasks = FakeTasks()
+        self.cache = FakeCache()
         self.now = 1_700_000_000_000
         self.stop: str | None = None
         self.crash_at: dict[int, str] = {}
@@ -42,6 +46,8 @@ class MemoryPort:
         self.state_text = ""
         self.vehicles = ""
         self.priority: int | None = None
+        self.facts: dict[str, Any] = {}
+        self.blocks_run = 0
         self.rows_written: list[BlockRow] = []
         self.effects_written: list[str] = []
 
@@ -58,14 +64,14 @@ class MemoryPort:
     @contextmanager
     def checkpoint(self) -> Iterator[_MemoryTx]:
         """A transaction: all of it or nothing."""
-        sites = self.sites.copy()
+        before = self.sites.copy(), self.tasks.copy(), self.cache.copy()
         tx = _MemoryTx(self)
         try:
             yield tx
             self.commit(tx.snapshot)
         except BaseException:
             if not tx.committed:
-                self.sites = sites
+                self.sites, self.tasks, self.cache = before
             raise
 
     def effect_answers(self, keys: Sequence[str]) -> Mapping[str, EffectAnswer]:
@@ -107,6 +113,13 @@ class MemoryPort:
         self.state_text = self.state_text if snapshot.state_text is None else snapshot.state_text
         self.vehicles = self.vehicles if snapshot.vehicles is None else snapshot.vehicles
         self.priority = self.priority if snapshot.priority is None else snapshot.priority
+        self.facts.update(snapshot.facts)
+        self.blocks_run = max(self.blocks_run, snapshot.blocks_run)
+        for first, last, path in snapshot.forget:
+            gone = [row for row in self.blocks.values() if first <= row.seq <= last and row.ended_ms is not None]
+            for row in gone:
+                if not path or row.path.startswith(f"{path}/"):
+                    del self.blocks[row.seq]
 
     def io(self) -> bool:
         """Do what the io process does: send what is pending, let the fleet work. Answers whether anything was sent."""
@@ -131,9 +144,14 @@ class _MemoryTx:
         self.committed = False
         port.current = self
 
-    def apply(self, effect: Storage, key: str, since_ms: int) -> Any | Pending:
+    def apply(self, effect: Transacted, key: str, since_ms: int) -> Any | Pending:
         """See ``CheckpointTx.apply``."""
-        return self.port.sites.apply(effect, key, since_ms, self.port.now, self.port.record_id)
+        port = self.port
+        if isinstance(effect, Storage):
+            return port.sites.apply(effect, key, since_ms, port.now, port.record_id)
+        if isinstance(effect, ReadCache | WriteCache | ClearCache):
+            return port.cache.apply(effect)
+        return port.tasks.apply(effect, key, port.record_id)
 
     def save(self, snapshot: Snapshot) -> None:
         """See ``CheckpointTx.save``."""

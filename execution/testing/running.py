@@ -8,7 +8,7 @@ from typing import Any
 
 from execution.errors import ExecutionError
 from execution.limits import Limits, RunInfo
-from execution.outcome import Failed, Finished, Outcome, SliceEnd, Stopped, Suspended
+from execution.outcome import Cancelled, Failed, Finished, Outcome, SliceEnd, Stopped, Suspended
 from execution.plan import Plan
 from execution.testing.port import Crash, MemoryPort
 from execution.walker import Run
@@ -34,6 +34,8 @@ class Result:
         """The number of the record's status."""
         if isinstance(self.outcome, Failed):
             return 1004 if self.outcome.final else 1006
+        if isinstance(self.outcome, Cancelled):
+            return 1001
         return 1003 if isinstance(self.outcome, Finished) else 1000
 
     @property
@@ -76,7 +78,7 @@ def run_plan(
         else:
             if on_slice is not None:
                 on_slice(number, port, end)
-        if isinstance(port.outcome, Finished | Failed | Stopped):
+        if isinstance(port.outcome, Finished | Failed | Cancelled | Stopped):
             result.outcome, result.slices, result.crashes = port.outcome, number, crashes
             return result
         if isinstance(port.outcome, Suspended):

@@ -5,10 +5,12 @@ from scheduler.models.effect import Effect, FleetOrder
 from scheduler.models.journal import AuditEntry, EndedCounter, JournalEntry
 from scheduler.models.process import ProcessRow, ServiceRow
 from scheduler.models.record import BlockRecord, LogLine, RunState, TaskRecord, Wait
+from scheduler.models.shared import CachedValue, TaskEvent
 
 __all__ = [
     "AuditEntry",
     "BlockRecord",
+    "CachedValue",
     "DefinitionVersion",
     "Effect",
     "EndedCounter",
@@ -19,6 +21,7 @@ __all__ = [
     "RunState",
     "ServiceRow",
     "TaskDefinition",
+    "TaskEvent",
     "TaskRecord",
     "Wait",
 ]

@@ -20,6 +20,12 @@ class TaskDefinition(models.Model):
     periodic_enabled = models.BooleanField(_("periodic start enabled"), default=False)
     period_ms = models.BigIntegerField(_("period (ms)"), default=3000)
     delay_ms = models.BigIntegerField(_("delay (ms)"), default=1000)
+    next_start_at = models.DateTimeField(_("next start"), null=True, blank=True)
+    last_start_at = models.DateTimeField(_("last start"), null=True, blank=True)
+    periodic_starts = models.PositiveBigIntegerField(_("periodic starts"), default=0)
+    #: Starts left out because the last run was still active.
+    periodic_skipped = models.PositiveBigIntegerField(_("skipped overlaps"), default=0)
+    periodic_error = models.CharField(_("why the last start failed"), max_length=1000, blank=True, default="")
     template_name = models.CharField(max_length=190, default="userTemplate", blank=True)
     category_id = models.BigIntegerField(default=0)
     remark = models.TextField(_("remark"), blank=True, default="")
@@ -35,6 +41,7 @@ class TaskDefinition(models.Model):
         verbose_name = _("task definition")
         verbose_name_plural = _("task definitions")
         ordering = ("label",)
+        indexes = (models.Index(fields=("next_start_at",), name="definition_next_start"),)
         permissions = (("run_taskdefinition", "Can run a task definition"),)
 
     def __str__(self) -> str:

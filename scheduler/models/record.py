@@ -60,6 +60,16 @@ class TaskRecord(models.Model):
     agv_id = models.CharField(_("robot"), max_length=190, blank=True, default="")
     out_order_no = ExactCharField(_("out-order number"), max_length=128, null=True, unique=True)
     state_description = models.CharField(_("state text"), max_length=500, blank=True, default="")
+    work_types = models.CharField(_("posts"), max_length=190, blank=True, default="")
+    work_stations = models.CharField(_("stations"), max_length=190, blank=True, default="")
+    #: Answer of a synchronous interface task: JSON ``{"code": …, "body": …}``, empty for none.
+    response = models.TextField(_("response"), blank=True, default="")
+    marked_start_ms = models.BigIntegerField(_("work started"), null=True)
+    marked_end_ms = models.BigIntegerField(_("work ended"), null=True)
+    #: Block executions since the start; their records are bounded, this number is not.
+    blocks_run = models.BigIntegerField(_("blocks run"), default=0)
+    #: How many sub-task calls deep it is; 0 for a run that somebody started.
+    depth = models.PositiveSmallIntegerField(default=0)
     parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="children")
     root_record_id = ExactCharField(max_length=128, blank=True, default="")
     periodic = models.BooleanField(default=False)
@@ -93,10 +103,15 @@ class TaskRecord(models.Model):
 
 
 class RunState(models.Model):
-    """The state of a run that has not ended: tagged JSON text, bounded by the context limit. Gone with its end."""
+    """The state of a run: tagged JSON text, bounded by the context limit. Gone with its end.
+
+    A run that failed keeps it for a while (``kept_state_days``), so that it can be continued.
+    """
 
     record = models.OneToOneField(TaskRecord, on_delete=models.CASCADE, primary_key=True, related_name="state")
     text = models.TextField()
+    #: What a person decided about the failed block (``execution.decision``); empty for nothing.
+    decision = models.TextField(blank=True, default="")
     updated_at = models.DateTimeField()
 
     def __str__(self) -> str:

@@ -99,6 +99,28 @@ PARAMETERS: tuple[Parameter, ...] = (
     _declare("strict_variables", ENGINE, _FREE, NEXT, _("Whether reading an unknown task variable is an error.")),
     _declare("plan_cache", ENGINE, (1, 4096), NEW, _("Compiled definitions each worker keeps.")),
     _declare(
+        "max_steps",
+        ENGINE,
+        (1000, 1_000_000_000),
+        NEXT,
+        _("Blocks and rounds a run may do without ever waiting: an endless loop is stopped."),
+        "blocks",
+    ),
+    _declare(
+        "while_rounds_kept",
+        ENGINE,
+        (1, 10_000),
+        NEXT,
+        _("Rounds of a while loop whose block records are kept, the newest."),
+        "rounds",
+    ),
+    _declare("block_rows", ENGINE, (1000, 10_000_000), NEXT, _("Block records kept of one run, the newest."), "rows"),
+    _declare("max_task_depth", ENGINE, (1, 100), NEW, _("How deep sub-tasks may call sub-tasks."), "calls"),
+    _declare("cache_entries", ENGINE, (10, 1_000_000), NOW, _("Values the shared cache may hold."), "values"),
+    _declare(
+        "cache_text", ENGINE, (100, 1_048_576), NOW, _("Characters of one value in the shared cache."), "characters"
+    ),
+    _declare(
         "max_retries",
         LOCATIONS,
         (1, 1_000_000),
@@ -138,6 +160,15 @@ PARAMETERS: tuple[Parameter, ...] = (
     _declare("audit_rows", RETENTION, _ROWS, NOW, _("Audit entries that are kept at most.")),
     _declare("counter_days", RETENTION, _DAYS, NOW, _("Days that counters of ended runs are kept.")),
     _declare("process_hours", RETENTION, (1, 8760), NOW, _("Hours that rows of ended processes are kept.")),
+    _declare(
+        "kept_state_days",
+        RETENTION,
+        (1, 365),
+        NOW,
+        _("How long a failed run can be continued from its failed block."),
+    ),
+    _declare("event_days", RETENTION, _DAYS, NOW, _("How long events of tasks are kept.")),
+    _declare("event_rows", RETENTION, _ROWS, NOW, _("Most events of tasks kept."), "rows"),
     _declare("prune_batch", RETENTION, (10, 100_000), NOW, _("Rows deleted in one statement."), "rows"),
 )
 

@@ -1,0 +1,158 @@
+"""What a block handler may ask of the world, and what it is answered: plain values, executed by somebody else.
+
+A handler yields an effect and receives the answer. The kinds (``base``):
+
+* ``Local``      - done by the walker itself in memory (variables, outputs, log lines, running children).
+* ``Transacted`` - executed by the port inside the checkpoint's transaction: exactly once. May answer ``Pending``.
+  ``Storage`` concerns locations, ``Gateway`` other runs and what runs share.
+* ``External``   - becomes a row with the checkpoint; the io process executes it; the branch waits for ``effect:<key>``.
+* ``Waiting``    - only waits.
+
+Nothing here imports Django.
+"""
+
+from __future__ import annotations
+
+from execution.effects.answers import (
+    ChildFailure,
+    EffectAnswer,
+    Left,
+    NotFound,
+    OrderView,
+    SiteFound,
+    SiteState,
+    SubTaskEnded,
+    SubTaskStarted,
+    Unlocked,
+)
+from execution.effects.base import (
+    Effect,
+    External,
+    Gateway,
+    Local,
+    Storage,
+    Transacted,
+    Waiting,
+)
+from execution.effects.external import AwaitOrder, FleetCall, Sleep
+from execution.effects.gateway import (
+    ActOnTask,
+    ClearCache,
+    FindTasks,
+    JoinSubTask,
+    PublishEvent,
+    ReadCache,
+    ReadTask,
+    SetOutOrderNo,
+    StartSubTask,
+    WriteCache,
+)
+from execution.effects.local import (
+    AddVehicle,
+    AmendOffer,
+    EndRun,
+    Evaluate,
+    Leave,
+    Log,
+    Now,
+    Offer,
+    PassOn,
+    Publish,
+    RunBranches,
+    RunChildren,
+    RunCopies,
+    RunRound,
+    SetFacts,
+    SetInput,
+    SetPriority,
+    SetStateText,
+    SetVariable,
+    Skip,
+    SkipTo,
+    StopOthers,
+)
+from execution.effects.pending import Pending
+from execution.effects.storage import (
+    AcquireLaneSite,
+    AcquireSite,
+    ChangeSite,
+    ChangeSites,
+    InspectSite,
+    LockedSites,
+    LockSite,
+    QuerySite,
+    ReadSiteAttribute,
+    SiteCriteria,
+    UnlockSite,
+    Withdraw,
+    WriteSiteAttribute,
+)
+
+__all__ = [
+    "AcquireLaneSite",
+    "AcquireSite",
+    "ActOnTask",
+    "AddVehicle",
+    "AmendOffer",
+    "AwaitOrder",
+    "ChangeSite",
+    "ChangeSites",
+    "ChildFailure",
+    "ClearCache",
+    "Effect",
+    "EffectAnswer",
+    "EndRun",
+    "Evaluate",
+    "External",
+    "FindTasks",
+    "FleetCall",
+    "Gateway",
+    "InspectSite",
+    "JoinSubTask",
+    "Leave",
+    "Left",
+    "Local",
+    "LockSite",
+    "LockedSites",
+    "Log",
+    "NotFound",
+    "Now",
+    "Offer",
+    "OrderView",
+    "PassOn",
+    "Pending",
+    "Publish",
+    "PublishEvent",
+    "QuerySite",
+    "ReadCache",
+    "ReadSiteAttribute",
+    "ReadTask",
+    "RunBranches",
+    "RunChildren",
+    "RunCopies",
+    "RunRound",
+    "SetFacts",
+    "SetInput",
+    "SetOutOrderNo",
+    "SetPriority",
+    "SetStateText",
+    "SetVariable",
+    "SiteCriteria",
+    "SiteFound",
+    "SiteState",
+    "Skip",
+    "SkipTo",
+    "Sleep",
+    "StartSubTask",
+    "StopOthers",
+    "Storage",
+    "SubTaskEnded",
+    "SubTaskStarted",
+    "Transacted",
+    "UnlockSite",
+    "Unlocked",
+    "Waiting",
+    "Withdraw",
+    "WriteCache",
+    "WriteSiteAttribute",
+]

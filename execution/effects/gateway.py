@@ -1,0 +1,90 @@
+"""What blocks ask of other runs, and of what runs share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from execution.effects.base import Gateway
+
+
+@dataclass(frozen=True, slots=True)
+class StartSubTask(Gateway):
+    """Start a run of another definition as a child of this one; answers ``SubTaskStarted``.
+
+    ``record_id`` is the child's id when the definition gives one: the same id again is the same child.
+    """
+
+    definition_id: str
+    inputs: Mapping[str, Any]
+    record_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JoinSubTask(Gateway):
+    """Wait until a child has ended; answers ``SubTaskEnded`` or ``Pending`` (key ``subtask:<record id>``).
+
+    When any child of this run, an earlier or asynchronous one too, was cancelled or failed, that one is answered.
+    """
+
+    record_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActOnTask(Gateway):
+    """``start`` (go on after a pause or a failure), ``stop`` or ``suspend`` a run; answers whether it was done."""
+
+    record_id: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTask(Gateway):
+    """Answers the record's public fields as a map, its inputs among them (``inputParams``), or ``None``."""
+
+    record_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class FindTasks(Gateway):
+    """Answers the record ids of the runs with this out-order number."""
+
+    out_order_no: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetOutOrderNo(Gateway):
+    """Give this run an out-order number; refused when another run has it."""
+
+    order_no: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCache(Gateway):
+    """Answers the text under a key of the cache that all runs share, or ``None``."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class WriteCache(Gateway):
+    """Store a text under a key of the cache that all runs share."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClearCache(Gateway):
+    """Remove a key from the cache; answers whether it was there."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublishEvent(Gateway):
+    """Publish an event for other systems and scripts; kept for a while."""
+
+    name: str
+    data: str
