@@ -100,10 +100,10 @@ def save_effects(pk: int, effects: Iterable[EffectRow]) -> None:
 
 
 def save_state(pk: int, text: str) -> None:
-    """Write the state of a run that goes on."""
-    columns = ("record_id", "text", "updated_at")
+    """Write the state of a run that goes on. What a person decided about the old one is used up."""
+    columns = ("record_id", "text", "decision", "updated_at")
     sql = _insert(RunState._meta.db_table, columns, ("record_id",), columns[1:], connection.vendor)
-    _many(sql, [(pk, text, connection.ops.adapt_datetimefield_value(clock.now()))])
+    _many(sql, [(pk, text, "", connection.ops.adapt_datetimefield_value(clock.now()))])
 
 
 def drop_state(pk: int) -> None:
