@@ -71,6 +71,9 @@ class TaskRecord(models.Model):
     #: How many sub-task calls deep it is; 0 for a run that somebody started.
     depth = models.PositiveSmallIntegerField(default=0)
     parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="children")
+    #: The attempt of the parent that started it and must still be told if it does not end well. 0: nobody has to be
+    #: told, or the one that waits for it will be.
+    watched_attempt = models.PositiveIntegerField(default=0)
     root_record_id = ExactCharField(max_length=128, blank=True, default="")
     periodic = models.BooleanField(default=False)
     created_by = models.CharField(_("created by"), max_length=150, blank=True, default="")
@@ -86,6 +89,8 @@ class TaskRecord(models.Model):
             models.Index(fields=("agv_id", "id"), name="record_robot"),
             models.Index(fields=("created_at",), name="record_created"),
             models.Index(fields=("ended_at",), name="record_ended"),
+            #: The list hides periodic runs, which may be nearly all there are.
+            models.Index(fields=("periodic", "id"), name="record_periodic"),
         )
         permissions = (
             ("operate_taskrecord", "Can cancel, pause, resume, retry and prioritise runs"),
