@@ -43,8 +43,10 @@ from execution.effects.gateway import (
     PublishEvent,
     ReadCache,
     ReadTask,
+    ReadTaskInput,
     SetOutOrderNo,
     StartSubTask,
+    TaskExists,
     WriteCache,
 )
 from execution.effects.local import (
@@ -127,6 +129,7 @@ __all__ = [
     "ReadCache",
     "ReadSiteAttribute",
     "ReadTask",
+    "ReadTaskInput",
     "RunBranches",
     "RunChildren",
     "RunCopies",
@@ -148,6 +151,7 @@ __all__ = [
     "Storage",
     "SubTaskEnded",
     "SubTaskStarted",
+    "TaskExists",
     "Transacted",
     "UnlockSite",
     "Unlocked",

@@ -13,19 +13,21 @@ from execution.effects.base import Gateway
 class StartSubTask(Gateway):
     """Start a run of another definition as a child of this one; answers ``SubTaskStarted``.
 
-    ``record_id`` is the child's id when the definition gives one: the same id again is the same child.
+    ``record_id`` is the child's id when the definition gives one: the same id again is the same child. ``joined``:
+    this block waits for its end; the bad end of one that is not joined is told to the next ``JoinSubTask``.
     """
 
     definition_id: str
     inputs: Mapping[str, Any]
     record_id: str | None = None
+    joined: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class JoinSubTask(Gateway):
     """Wait until a child has ended; answers ``SubTaskEnded`` or ``Pending`` (key ``subtask:<record id>``).
 
-    When any child of this run, an earlier or asynchronous one too, was cancelled or failed, that one is answered.
+    When another child that this run does not wait for was cancelled or failed, that one is answered, once.
     """
 
     record_id: str
@@ -40,10 +42,25 @@ class ActOnTask(Gateway):
 
 
 @dataclass(frozen=True, slots=True)
-class ReadTask(Gateway):
-    """Answers the record's public fields as a map, its inputs among them (``inputParams``), or ``None``."""
+class TaskExists(Gateway):
+    """Answers whether there is a record of that id."""
 
     record_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTask(Gateway):
+    """Answers the record's public fields as a map, or ``None``."""
+
+    record_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTaskInput(Gateway):
+    """Answers the value of one input of a run, with its type; ``None`` when there is no such run or input."""
+
+    record_id: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
