@@ -26,6 +26,8 @@ class TaskDefinition(models.Model):
     #: Starts left out because the last run was still active.
     periodic_skipped = models.PositiveBigIntegerField(_("skipped overlaps"), default=0)
     periodic_error = models.CharField(_("why the last start failed"), max_length=1000, blank=True, default="")
+    #: Record id of the last periodic run: one look tells whether it is still active.
+    last_periodic_record = ExactCharField(_("last periodic run"), max_length=128, blank=True, default="")
     template_name = models.CharField(max_length=190, default="userTemplate", blank=True)
     category_id = models.BigIntegerField(default=0)
     remark = models.TextField(_("remark"), blank=True, default="")
@@ -57,7 +59,13 @@ class DefinitionVersion(models.Model):
     digest = models.CharField(max_length=64)
     warnings = models.JSONField(_("warnings"), default=list)
     block_count = models.PositiveIntegerField(_("blocks"), default=0)
+    #: Characters of ``detail``, so that a list of versions need not read it.
+    size = models.PositiveIntegerField(_("size"), default=0)
+    #: Sub-task calls: ``[definition id, whether the caller waits, path of the block]``.
+    calls = models.JSONField(default=list)
     author = models.CharField(_("author"), max_length=150, blank=True, default="")
+    #: The file it came from, or why it was made.
+    reason = models.CharField(_("reason"), max_length=200, blank=True, default="")
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:
