@@ -44,6 +44,10 @@ class TaskRecord(models.Model):
     claimed_at = models.DateTimeField(null=True)
 
     attempt = models.PositiveIntegerField(_("attempt"), default=1)
+    #: The attempt that began at the first block. Later ones went on from it and write on in its block records.
+    history_attempt = models.PositiveIntegerField(default=1)
+    #: When the present attempt began; nothing for the first one.
+    attempt_at = models.DateTimeField(_("attempt since"), null=True, db_index=True)
     recoveries = models.PositiveIntegerField(_("recoveries"), default=0)
     slices = models.PositiveIntegerField(default=0)
 
@@ -133,6 +137,7 @@ class BlockRecord(models.Model):
     record = models.ForeignKey(
         TaskRecord, on_delete=models.CASCADE, related_name="block_records", db_index=False, db_constraint=False
     )
+    #: ``TaskRecord.history_attempt`` at that time: a run that is continued goes on in the same history.
     attempt = models.PositiveIntegerField(default=1)
     seq = models.PositiveIntegerField()
     name = models.CharField(_("block"), max_length=190)

@@ -1,0 +1,16 @@
+"""Attempts of a run: which one its block records begin with, and since when the present one goes on."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("scheduler", "0003_watched_sub_tasks")]
+
+    operations = [
+        migrations.AddField("taskrecord", "history_attempt", models.PositiveIntegerField(default=1)),
+        migrations.AddField(
+            "taskrecord",
+            "attempt_at",
+            models.DateTimeField(db_index=True, null=True, verbose_name="attempt since"),
+        ),
+    ]
