@@ -11,8 +11,9 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from execution.values import detached, to_text
@@ -26,7 +27,7 @@ Converter = Callable[[Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class ParameterSpec:
-    """One declared parameter: ``field`` of the dataclass, ``name`` in a definition."""
+    """One declared parameter: ``field`` of the dataclass, ``name`` in a definition; ``help`` is for readers."""
 
     field: str
     name: str
@@ -35,6 +36,7 @@ class ParameterSpec:
     advised: bool
     deferred: bool
     prefix: str
+    help: str = ""
 
 
 def param(
@@ -45,19 +47,27 @@ def param(
     advised: bool = False,
     deferred: bool = False,
     default: Any = None,
+    help: str = "",
 ) -> Any:
-    """Declare a parameter.
+    """Declare a parameter. ``help`` says what it means, in which unit, and what leaving it out means.
 
     ``required``: the definition must give it. ``advised``: its absence is worth a warning, the block itself refuses at
     run time. ``deferred``: not evaluated at the start of the block but whenever the handler yields ``Evaluate``.
     """
-    metadata = {"convert": convert, "name": name, "required": required, "advised": advised, "deferred": deferred}
+    metadata = {
+        "convert": convert,
+        "name": name,
+        "required": required,
+        "advised": advised,
+        "deferred": deferred,
+        "help": help,
+    }
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def extras(prefix: str) -> Any:
+def extras(prefix: str, *, help: str = "") -> Any:
     """Declare a field that gathers all parameters whose name starts with ``prefix`` (without it), as text or object."""
-    return dataclasses.field(default=None, metadata={"convert": anything, "prefix": prefix})
+    return dataclasses.field(default=None, metadata={"convert": anything, "prefix": prefix, "help": help})
 
 
 def specs_of(params: type | None) -> tuple[ParameterSpec, ...]:
@@ -76,6 +86,7 @@ def specs_of(params: type | None) -> tuple[ParameterSpec, ...]:
                 advised=data.get("advised", False),
                 deferred=data.get("deferred", False),
                 prefix=data.get("prefix", ""),
+                help=data.get("help", ""),
             )
         )
     return tuple(found)
@@ -194,3 +205,28 @@ def shown(value: Any) -> str:
     """A value in a message, in its text form: short, and quoted when it is text."""
     words = repr(str(value)) if isinstance(value, str) else to_text(value, 60)
     return words if len(words) <= 60 else f"{words[:57]}…"
+
+
+# --- For readers -----------------------------------------------------------------------------------------------------
+
+_KINDS: Mapping[Converter, str] = MappingProxyType(
+    {
+        anything: "any value",
+        text: "text",
+        is_true: "condition",
+        flag: "true or false",
+        whole: "whole number",
+        whole32: "whole number of 32 bits",
+        duration: "milliseconds",
+        number: "number",
+        list_of: "list",
+    }
+)
+
+
+def kind_of(spec: ParameterSpec) -> str:
+    """What kind of value a parameter takes, in a few words: a converter of its own says it in its docstring."""
+    words = _KINDS.get(spec.convert)
+    if words is None:
+        words = (spec.convert.__doc__ or "").partition("\n")[0].rstrip(".")
+    return f"{words}, evaluated again whenever it is needed" if spec.deferred else words

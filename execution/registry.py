@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from execution.errors import ExecutionError
 from execution.parameters import ParameterSpec, specs_of
 
 Handler = Callable[..., Any]
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,9 @@ class BlockSpec:
     A handler is either a generator function ``(run, params)`` that yields effects and returns its outputs, or a plain
     function that returns outputs, or one local effect as its only act. The handler of a ``loop`` takes a third
     argument ``at``: ``None``, or the number of the round it is resumed in.
+
+    ``doc``, ``meanings`` (of the outputs), ``errors`` (code: when), ``example`` and ``within`` are for readers alone;
+    see ``Registry.block`` and ``execution.blocklist``.
     """
 
     name: str
@@ -32,6 +38,10 @@ class BlockSpec:
     loop: bool
     plain: bool
     doc: str
+    meanings: Mapping[str, str] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)
+    example: Mapping[str, Any] | None = None
+    within: str = ""
 
 
 class RegistryError(ExecutionError):
@@ -51,10 +61,17 @@ class Registry:
         *,
         params: type | None = None,
         branches: tuple[str, ...] = (),
-        outputs: tuple[str, ...] = (),
+        outputs: Mapping[str, str] | tuple[str, ...] = _NOTHING,
         loop: bool = False,
+        errors: Mapping[str, str] = _NOTHING,
+        example: Mapping[str, Any] | None = None,
+        within: str = "",
     ) -> Callable[[Handler], Handler]:
-        """Register the decorated handler.
+        """Register the decorated handler; its docstring is what ``docs/blocks.md`` says of the block.
+
+        ``outputs``: name and meaning. ``errors``: each code of its own and when it is raised. ``example``: what a
+        definition gives it, in the short form of ``execution.examples``; ``within`` names the block type whose
+        example has to stand around this one.
 
         Raises:
             RegistryError: the name is taken (the message names the owner) or the registry is frozen.
@@ -68,10 +85,14 @@ class Registry:
                     params=params,
                     parameters=specs_of(params),
                     branches=branches,
-                    outputs=outputs,
+                    outputs=tuple(outputs),
                     loop=loop,
                     plain=not inspect.isgeneratorfunction(handler),
                     doc=inspect.getdoc(handler) or "",
+                    meanings=outputs if isinstance(outputs, Mapping) else _NOTHING,
+                    errors=errors,
+                    example=example,
+                    within=within,
                 )
             )
             return handler

@@ -15,55 +15,66 @@ from execution.registry import block
 class IfParams:
     """Parameters of IfBp."""
 
-    condition: bool = param(is_true, default=False)
+    condition: bool = param(is_true, default=False, help="Whether the children run; left out: they do not.")
 
 
 @dataclass(slots=True)
 class IfElseParams:
     """Parameters of IfElseBp."""
 
-    condition_if: bool = param(is_true, default=False)
+    condition_if: bool = param(is_true, default=False, help="Chooses ``if``; left out: ``else``.")
 
 
 @dataclass(slots=True)
 class IfElseIfParams:
     """Parameters of IfElseIfBp; both conditions are evaluated up front."""
 
-    condition_if: bool = param(is_true, default=False)
-    condition_else_if: bool = param(is_true, default=False)
+    condition_if: bool = param(is_true, default=False, help="Chooses ``if``.")
+    condition_else_if: bool = param(is_true, default=False, help="Chooses ``else_if`` when the first does not hold.")
 
 
 CHILDREN = RunChildren()
 """The default branch; one value for all, it says the same every time."""
 
 
-@block("RootBp", branches=("default",))
+@block("RootBp", branches=("default",), example={})
 def root(run: Here, params: Any) -> RunChildren:
-    """The root of a task; its children run in order."""
+    """The root of a task; its children run in order. It stands at the top of every definition and nowhere else."""
     return CHILDREN
 
 
-@block("SerialFlowBp", branches=("default",))
+@block("SerialFlowBp", branches=("default",), example={})
 def serial(run: Here, params: Any) -> RunChildren:
-    """Runs its children in order."""
+    """Runs its children in order; as a child of a parallel block it makes them one branch."""
     return CHILDREN
 
 
-@block("IfBp", params=IfParams, branches=("default",))
+@block("IfBp", params=IfParams, branches=("default",), example={"condition": "=task.variables.urgent == true"})
 def if_(run: Here, params: IfParams) -> RunChildren | None:
-    """Runs its children when the text of the condition is ``true``."""
+    """Runs its children when the text of the condition is ``true``.
+
+    Upper and lower case are the same; anything else, nothing and numbers too, is not true.
+    """
     return CHILDREN if params.condition else None
 
 
-@block("IfElseBp", params=IfElseParams, branches=("if", "else"))
+@block("IfElseBp", params=IfElseParams, branches=("if", "else"), example={"conditionIf": "=1 + 1 == 2"})
 def if_else(run: Here, params: IfElseParams) -> RunChildren:
-    """Runs one of two branches."""
+    """Runs one of two branches: ``if`` when the text of the condition is ``true``, else ``else``."""
     return RunChildren("if" if params.condition_if else "else")
 
 
-@block("IfElseIfBp", params=IfElseIfParams, branches=("if", "else_if", "else"))
+@block(
+    "IfElseIfBp",
+    params=IfElseIfParams,
+    branches=("if", "else_if", "else"),
+    example={"conditionIf": "=task.priority > 10", "conditionElseIf": "=task.priority > 5"},
+)
 def if_else_if(run: Here, params: IfElseIfParams) -> RunChildren:
-    """Runs one of three branches."""
+    """Runs one of three branches: the first whose condition's text is ``true``, else ``else``.
+
+    Both conditions are evaluated before; an error in the second fails the block even when the first holds.
+    """
     if params.condition_if:
         return RunChildren("if")
     return RunChildren("else_if" if params.condition_else_if else "else")

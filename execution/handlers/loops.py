@@ -20,29 +20,44 @@ LOGGED_ROUNDS = 100
 class RepeatNumParams:
     """Parameters of RepeatNumBp."""
 
-    num: int | None = param(whole, required=True)
+    num: int | None = param(whole, required=True, help="How many rounds, 0 to 1000.")
 
 
 @dataclass(slots=True)
 class IterateListParams:
     """Parameters of IterateListBp."""
 
-    list: Any = param(list_of)  # noqa: RUF009 - only declares a field
+    list: Any = param(list_of, help="The items, also as text with a JSON list; left out: no round.")  # noqa: RUF009 - only declares a field
 
 
 @dataclass(slots=True)
 class WhileParams:
     """Parameters of WhileBp."""
 
-    loop_condition: Any = param(anything, deferred=True, required=True)  # noqa: RUF009 - only declares a field
-    retry_period: int | None = param(duration)
-    run_once: bool | None = param(flag)
-    print_continuously: bool | None = param(flag)
+    loop_condition: Any = param(  # noqa: RUF009 - only declares a field
+        anything, deferred=True, required=True, help="Goes on while its text is ``true`` in any case."
+    )
+    retry_period: int | None = param(duration, help="Pause between two rounds; left out: 1000, at 0 none.")
+    run_once: bool | None = param(flag, help="Whether one round runs before the first look at the condition.")
+    print_continuously: bool | None = param(
+        flag, help="Whether the log keeps information of every round; left out: of the first 100, then of each 100th."
+    )
 
 
-@block("RepeatNumBp", params=RepeatNumParams, branches=("default",), outputs=("index",), loop=True)
+@block(
+    "RepeatNumBp",
+    params=RepeatNumParams,
+    branches=("default",),
+    outputs={"index": "number of the round, from 1; after the loop that of the last"},
+    loop=True,
+    errors={"loop.rounds": "``num`` is nothing, negative or above 1000"},
+    example={"num": 3, "default": [("PrintBp", {"message": "='round ' + blocks.b1.index"})]},
+)
 def repeat_num(run: Here, params: RepeatNumParams, at: int | None) -> Generator[Effect, Any, None]:
-    """Runs its children ``num`` times (at most 1000); ``index`` counts 1 to num and stays. A break leaves it."""
+    """Runs its children ``num`` times, at most 1000; a break leaves it.
+
+    With 0 no round runs and there is no ``index``. The number is evaluated once, when the loop begins.
+    """
     if params.num is None or not 0 <= params.num <= MAX_ROUNDS:
         given = "empty" if params.num is None else params.num
         raise BlockError(
@@ -53,9 +68,24 @@ def repeat_num(run: Here, params: RepeatNumParams, at: int | None) -> Generator[
             return
 
 
-@block("IterateListBp", params=IterateListParams, branches=("default",), outputs=("index", "size", "item"), loop=True)
+@block(
+    "IterateListBp",
+    params=IterateListParams,
+    branches=("default",),
+    outputs={
+        "index": "place of the item, from 0; after the loop that of the last",
+        "size": "how many items the list has",
+        "item": "the item of this round; after the loop the last",
+    },
+    loop=True,
+    example={"list": "=['A-01', 'A-02']", "default": [("PrintBp", {"message": "=blocks.b1.item"})]},
+)
 def iterate_list(run: Here, params: IterateListParams, at: int | None) -> Generator[Effect, Any, None]:
-    """Runs its children for every item; ``index`` (from 0), ``size`` and ``item`` stay as they were last."""
+    """Runs its children for every item of a list; a break leaves it.
+
+    The list is evaluated once, when the loop begins; changing it afterwards changes nothing. An empty list means no
+    round and no outputs. A run that waited or was restarted goes on with the item it was at.
+    """
     items = params.list or []
     for index in range(at or 0, len(items)):
         outputs = {"index": index, "size": len(items), "item": items[index]}
@@ -63,7 +93,18 @@ def iterate_list(run: Here, params: IterateListParams, at: int | None) -> Genera
             return
 
 
-@block("WhileBp", params=WhileParams, branches=("default",), outputs=(), loop=True)
+@block(
+    "WhileBp",
+    params=WhileParams,
+    branches=("default",),
+    loop=True,
+    errors={"loop.condition": "the condition gives nothing"},
+    example={
+        "loopCondition": "=task.variables.loaded != true",
+        "retryPeriod": 500,
+        "default": [("SetTaskVariableBp", {"varName": "loaded", "varValue": "=true"})],
+    },
+)
 def while_(run: Here, params: WhileParams, at: int | None) -> Generator[Effect, Any, None]:
     """Runs its children while the condition's text is ``true``; waits ``retryPeriod`` ms (1000) between rounds."""
     period = 1000 if params.retry_period is None else params.retry_period
@@ -88,13 +129,26 @@ def _holds() -> Generator[Effect, Any, bool]:
     return is_true(value)
 
 
-@block("BreakBp")
+@block(
+    "BreakBp",
+    errors={"break.no-loop": "there is no loop around it; **ends the task**"},
+    example={},
+    within="IterateListBp",
+)
 def break_(run: Here, params: Any) -> Leave:
-    """Leaves the nearest loop around it; without one the task ends with an error."""
+    """Leaves the nearest loop around it; without one the task ends with an error.
+
+    A robot selection between it and the loop completes its order first. In a branch of a parallel block it waits until
+    the other branches have ended.
+    """
     return Leave("break")
 
 
-@block("ReturnBp")
+@block("ReturnBp", example={})
 def return_(run: Here, params: Any) -> Leave:
-    """Ends the task as finished."""
+    """Ends the task as finished (1003), from any depth.
+
+    No block after it runs, and no ``catch``. Other branches stop where they are; a robot selection around it completes
+    its order first.
+    """
     return Leave("return")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from execution.effects import (
@@ -31,7 +32,7 @@ from execution.effects import (
 )
 from execution.errors import BlockError
 from execution.frames import Here
-from execution.parameters import extras, flag, number, param, text, whole32
+from execution.parameters import anything, extras, flag, number, param, text, whole32
 from execution.registry import block
 from execution.values import to_plain
 
@@ -48,40 +49,84 @@ _OPERATIONS = frozenset(
 class SelectAgvParams:
     """Parameters of CSelectAgvBp."""
 
-    priority: int | None = param(whole32)
-    vehicle: str | None = param(text)
-    tag: str | None = param(text)
-    group: str | None = param(text)
-    key_route: Any = param(lambda value: value, advised=True)  # noqa: RUF009 - only declares a field
-    key_task: str | None = param(text)
-    pre_point_redo: bool | None = param(flag)
-    mapf_priority: str | None = param(text)
-    key_goods_id: str | None = param(text)
-    load_block_count: int | None = param(whole32)
+    priority: int | None = param(
+        whole32, help="Priority of the order; the record takes it over. A higher number is served first; left out: 1."
+    )
+    vehicle: str | None = param(text, help="Only this robot; left out: the fleet chooses.")
+    tag: str | None = param(text, help="Only robots with this label.")
+    group: str | None = param(text, help="Only robots of this group.")
+    key_route: Any = param(  # noqa: RUF009 - only declares a field
+        anything, advised=True, help="The locations the fleet plans with: a list, or names with commas between them."
+    )
+    key_task: str | None = param(
+        text, help="``load`` or ``unload``: what is done at the first location; for the fleet."
+    )
+    pre_point_redo: bool | None = param(
+        flag, help="Whether the fleet may choose another robot on the way; for the fleet."
+    )
+    mapf_priority: str | None = param(text, help="Right of way in traffic; for the fleet.")
+    key_goods_id: str | None = param(text, help="The goods to carry; for the fleet.")
+    load_block_count: int | None = param(whole32, help="How many goods are loaded; for the fleet.")
 
 
 @dataclass(slots=True)
 class AgvOperationParams:
     """Parameters of CAgvOperationBp; ``agvId`` is written by editors and not used."""
 
-    target_site_label: str | None = param(text, advised=True)
-    script_name: str | None = param(text)
-    post_action: str | None = param(text)
-    goods_id: str | None = param(text)
-    is_end_action: bool | None = param(flag)
-    max_speed: float | None = param(number, name="max_speed")
-    max_wspeed: float | None = param(number, name="max_wspeed")
-    max_acc: float | None = param(number, name="max_acc")
-    max_wacc: float | None = param(number, name="max_wacc")
-    spin: bool | None = param(flag)
-    adjust_info: str | None = param(text)
-    agv_id: str | None = param(text)
-    arguments: Mapping[str, Any] | None = extras("var_")
+    target_site_label: str | None = param(text, advised=True, help="The location to drive to.")
+    script_name: str | None = param(
+        text,
+        help="What to do there: an operation, ``binTask`` or a script of the robot; left out or ``none``: only drive.",
+    )
+    post_action: str | None = param(text, help="Configuration of the action after this one; for the fleet.")
+    goods_id: str | None = param(text, help="The goods it concerns; for the fleet.")
+    is_end_action: bool | None = param(
+        flag, help="Written by editors, not used: the selection's end completes the order."
+    )
+    max_speed: float | None = param(number, name="max_speed", help="Metres per second; left out: the robot's own.")
+    max_wspeed: float | None = param(number, name="max_wspeed", help="Radians per second; left out: the robot's own.")
+    max_acc: float | None = param(number, name="max_acc", help="Metres per second squared; left out: the robot's own.")
+    max_wacc: float | None = param(
+        number, name="max_wacc", help="Radians per second squared; left out: the robot's own."
+    )
+    spin: bool | None = param(flag, help="Whether the tray keeps its direction while the robot turns.")
+    adjust_info: str | None = param(text, help="How to dock exactly; for the fleet.")
+    agv_id: str | None = param(text, help="Written by editors, not used: the robot is the one selected around it.")
+    arguments: Mapping[str, Any] | None = extras("var_", help="Arguments of the operation or script, by name.")
 
 
-@block("CSelectAgvBp", params=SelectAgvParams, branches=("default",), outputs=("selectedAgvId",))
+_FLEET_ERRORS = MappingProxyType(
+    {
+        "fleet.refused": "the fleet refused a call; the message has its words",
+        "fleet.unknown": "a crash left it open whether a call happened",
+        "fleet.order-stopped": "the order was stopped at the fleet; **ends the task**",
+        "fleet.order-refused": "the fleet does not accept the order",
+    }
+)
+
+
+@block(
+    "CSelectAgvBp",
+    params=SelectAgvParams,
+    branches=("default",),
+    outputs={"selectedAgvId": "the robot; readable by the blocks inside, too"},
+    errors={
+        "robot.no-key-route": "``keyRoute`` is empty and the setting wants one; **ends the task**",
+        **_FLEET_ERRORS,
+    },
+    example={
+        "keyRoute": "A-01",
+        "group": "forklifts",
+        "default": [("CAgvOperationBp", {"targetSiteLabel": "A-01", "scriptName": "JackLoad"})],
+    },
+)
 def select_agv(run: Here, params: SelectAgvParams) -> Generator[Effect, Any, dict[str, Any] | None]:
-    """Orders a robot at the fleet, runs its children with it, completes the order and waits for its end."""
+    """Orders a robot at the fleet, runs its children with it, completes the order and waits for its end.
+
+    Waits until the fleet has named a robot. A break or return that leaves it completes the order first; a failure that
+    is caught terminates it; one that is not leaves it open, so that the task can be continued with the same robot.
+    Repeated after a crash, it meets the order that is already there.
+    """
     route = _route(params.key_route)
     if not route and run.limits.require_key_route:
         raise BlockError(
@@ -111,9 +156,29 @@ def select_agv(run: Here, params: SelectAgvParams) -> Generator[Effect, Any, dic
     return {"selectedAgvId": run.offers["vehicle"]}
 
 
-@block("CAgvOperationBp", params=AgvOperationParams, outputs=("containerName", "noticeFailed"))
+@block(
+    "CAgvOperationBp",
+    params=AgvOperationParams,
+    outputs={
+        "containerName": "the place on the robot that was used, or empty",
+        "noticeFailed": "always false: a failed action makes the block wait or fail",
+    },
+    errors={
+        "robot.no-order": "there is no CSelectAgvBp around it",
+        "robot.no-target": "``targetSiteLabel`` is empty; **ends the task**",
+        "robot.target-disabled": "the target location is disabled; **ends the task**",
+        **_FLEET_ERRORS,
+    },
+    example={"targetSiteLabel": "A-01", "scriptName": "ForkLoad", "var_end_height": 0.2},
+    within="CSelectAgvBp",
+)
 def agv_operation(run: Here, params: AgvOperationParams) -> Generator[Effect, Any, dict[str, Any]]:
-    """Sends the selected robot to a location for one action and waits until the action is done."""
+    """Sends the selected robot to a location for one action and waits until the action is done.
+
+    An action that fails at the robot is waited for: somebody repeats it or finishes it by hand at the fleet. When the
+    fleet gives up the order because the destination may change, a new order for the same robot takes its place, at most
+    20 times. The target is also stored as ``taskInputs.targetSiteLabel``.
+    """
     target = params.target_site_label
     order, vehicle = run.offered("order"), run.offered("vehicle")
     if not order:

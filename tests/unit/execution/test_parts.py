@@ -95,22 +95,11 @@ def test_a_block_registered_twice_names_its_owner_and_a_frozen_registry_refuses(
     assert registry.get("YBp") is None
 
 
-def test_every_family_on_disk_is_loaded_and_every_block_is_documented() -> None:
+def test_every_family_on_disk_is_loaded() -> None:
     handlers.load()
     folder = Path(handlers.__file__).parent
     families = {f"execution.handlers.{file.stem}" for file in folder.glob("*.py") if file.stem != "__init__"}
     assert {spec.handler.__module__ for spec in REGISTRY} == families
-    listed = (Path(__file__).parents[3] / "docs" / "blocks.md").read_text("utf-8")
-    for found in REGISTRY:
-        assert found.doc, found.name
-        assert f"| `{found.name}` |" in listed, f"{found.name} is missing: run python -m execution.blocklist"
-
-
-def test_the_list_of_blocks_is_what_the_registry_says() -> None:
-    from execution.blocklist import render
-
-    listed = (Path(__file__).parents[3] / "docs" / "blocks.md").read_text("utf-8")
-    assert listed == render(), "docs/blocks.md is old: run python -m execution.blocklist > docs/blocks.md"
 
 
 def test_a_handler_that_yields_something_unknown_fails_its_block() -> None:
