@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("scheduler", "0003_watched_sub_tasks")]
+    dependencies = [("scheduler", "0004_definition_versions")]
 
     operations = [
         migrations.AddField("taskrecord", "history_attempt", models.PositiveIntegerField(default=1)),
