@@ -74,8 +74,8 @@ class Binder:
         return binding
 
     def _source(self, raw: RawBlock, spec: ParameterSpec, left: dict[str, Any]) -> _Source:
-        if spec.prefix:
-            return self._gathered(raw, spec, left)
+        if spec.prefix is not None:
+            return self._gathered(raw, spec, spec.prefix, left)
         given = left.pop(spec.name, None)
         where = f"{raw.where} › {spec.name}"
         source = _Source(spec)
@@ -100,14 +100,14 @@ class Binder:
             self._problems.add(where, "parameter.type", f"{spec.name}: {error}.", "Correct the value.")
         return source
 
-    def _gathered(self, raw: RawBlock, spec: ParameterSpec, left: dict[str, Any]) -> _Source:
+    def _gathered(self, raw: RawBlock, spec: ParameterSpec, prefix: str, left: dict[str, Any]) -> _Source:
         getters: dict[str, Getter] = {}
-        for name in [name for name in left if isinstance(name, str) and name.startswith(spec.prefix)]:
+        for name in [name for name in left if isinstance(name, str) and name.startswith(prefix)]:
             value, getter = self._value(left.pop(name), f"{raw.where} › {name}")
-            getters[name.removeprefix(spec.prefix)] = getter or _constant(value)
+            getters[name] = getter or _constant(value)
         source = _Source(spec)
         if getters:
-            source.getter = lambda scope: {name: get(scope) for name, get in getters.items()}
+            source.getter = _map_of(getters, prefix)
         return source
 
     def _value(self, given: Any, where: str) -> tuple[Any, Getter | None]:
@@ -192,6 +192,19 @@ class _Fixed:
         return self.value
 
 
+def _map_of(getters: Mapping[str, Getter], prefix: str) -> Getter:
+    def gather(scope: Scope) -> dict[str, Any]:
+        values = {}
+        for name, get in getters.items():
+            try:
+                values[name.removeprefix(prefix)] = get(scope)
+            except (ExpressionError, ValueError) as error:
+                raise _refused(name, error) from error
+        return values
+
+    return gather
+
+
 def _key(value: Any) -> str:
     if value is None:
         raise ValueError("a row has no key")
@@ -245,7 +258,7 @@ def _bind_function(params: type, sources: list[_Source]) -> Callable[[Scope], An
     steps = tuple(
         (source.getter, source.value if source.getter is None else None, source.spec.convert) for source in sources
     )
-    names = [source.spec.name or source.spec.prefix for source in sources]
+    names = [source.spec.name for source in sources]
     evaluated = [index for index, (getter, _, _) in enumerate(steps) if getter is not None]
     if len(evaluated) == 1:
         return _bind_one(params, sources, evaluated[0], names[evaluated[0]])

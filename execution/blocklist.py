@@ -91,7 +91,7 @@ def _block(spec: BlockSpec) -> Iterator[str]:
 
 
 def _parameter(item: ParameterSpec) -> str:
-    name = f"{item.prefix}…" if item.prefix else item.name
+    name = item.name if item.prefix is None else f"{item.prefix}…"
     given = "must" if item.required else "should" if item.advised else "may"
     return f"| `{name}` | {kind_of(item)} | {given} | {_cell(item.help)} |\n"
 

@@ -27,7 +27,10 @@ Converter = Callable[[Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class ParameterSpec:
-    """One declared parameter: ``field`` of the dataclass, ``name`` in a definition; ``help`` is for readers."""
+    """One declared parameter: ``field`` of the dataclass, ``name`` in a definition; ``help`` is for readers.
+
+    ``prefix`` makes it gather all parameters that begin so; ``None`` for one that is given by its name.
+    """
 
     field: str
     name: str
@@ -35,7 +38,7 @@ class ParameterSpec:
     required: bool
     advised: bool
     deferred: bool
-    prefix: str
+    prefix: str | None
     help: str = ""
 
 
@@ -66,7 +69,10 @@ def param(
 
 
 def extras(prefix: str, *, help: str = "") -> Any:
-    """Declare a field that gathers all parameters whose name starts with ``prefix`` (without it), as text or object."""
+    """Declare a field that gathers all parameters whose name starts with ``prefix`` (without it), as a map.
+
+    An empty prefix gathers all that no other field takes; such a field comes last.
+    """
     return dataclasses.field(default=None, metadata={"convert": anything, "prefix": prefix, "help": help})
 
 
@@ -85,7 +91,7 @@ def specs_of(params: type | None) -> tuple[ParameterSpec, ...]:
                 required=data.get("required", False),
                 advised=data.get("advised", False),
                 deferred=data.get("deferred", False),
-                prefix=data.get("prefix", ""),
+                prefix=data.get("prefix"),
                 help=data.get("help", ""),
             )
         )

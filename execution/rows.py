@@ -50,7 +50,7 @@ def cut_text(text: str, limit: int) -> str:
 
 def params_encoder(specs: tuple[ParameterSpec, ...], fixed: Mapping[str, Any]) -> Callable[[Any, int], str]:
     """A function that writes a params object as JSON, leaving out what is ``None``; ``fixed`` fields never differ."""
-    written = [(spec, f"{encode_basestring_ascii(spec.name or spec.prefix)}:") for spec in specs if not spec.deferred]
+    written = [(spec, f"{encode_basestring_ascii(spec.name)}:") for spec in specs if not spec.deferred]
     constant = [prefix + json_text(fixed[spec.field]) for spec, prefix in written if fixed.get(spec.field) is not None]
     fields = tuple((spec.field, prefix) for spec, prefix in written if spec.field not in fixed)
 

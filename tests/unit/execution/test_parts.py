@@ -150,8 +150,8 @@ class Sample:
 
 def test_a_parameter_is_named_in_camel_case_unless_told() -> None:
     assert [(item.name, item.required, item.prefix) for item in specs_of(Sample)] == [
-        ("max_speed", False, ""),
-        ("retryTimes", True, ""),
+        ("max_speed", False, None),
+        ("retryTimes", True, None),
         ("more", False, "var_"),
     ]
 
