@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from scheduler import clock, conf, retention, wakes
+from scheduler import clock, conf, periodic, retention, wakes
 from scheduler.fleet import orders
 from scheduler.io.services import Service
 from storage import matching
@@ -20,6 +20,7 @@ def services() -> Sequence[Service]:
     return (
         Service("storage_sweep", lambda: conf.values().match_sweep_s, _sweep_storage),
         Service("fleet_leftovers", lambda: LEFTOVERS_S, orders.terminate_leftovers),
+        Service("periodic_starts", lambda: periodic.INTERVAL_S, periodic.PeriodicStarts().run_once),
         Service("retention", lambda: conf.values().cleanup_interval_s, _prune),
     )
 
