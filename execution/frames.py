@@ -145,6 +145,11 @@ class Here:
         return self._info.record_id
 
     @property
+    def block_type(self) -> str:
+        """The block's type as the definition spells it; one handler may serve many."""
+        return self._frame.block.type if self._frame is not None else ""
+
+    @property
     def key(self) -> str:
         """The key of this block execution: the same after a crash, different in every round of a loop."""
         if not self._key and self._frame is not None:
