@@ -10,6 +10,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from ctypes import c_double
@@ -21,7 +22,7 @@ from django import db
 from django_q.cluster import Cluster, Sentinel
 from django_q.conf import Conf
 
-from scheduler.flags import Flag
+from scheduler.flags import Flag, readable
 from scheduler.q2 import board as boards
 from scheduler.q2 import children
 from scheduler.q2.broker import RecordBroker
@@ -29,6 +30,11 @@ from scheduler.q2.generation import Generation
 from scheduler.q2.parentage import die_with
 
 log = logging.getLogger(__name__)
+
+#: What the timer of a worker says that has done its number of tasks, or was asked to go.
+RECYCLED = -2.0
+#: How long the rest of its end may take, in seconds.
+_GONE_WITHIN_S = 1.0
 
 
 class Timer:
@@ -106,7 +112,7 @@ class KillSafeSentinel(Sentinel):
     def guard(self) -> None:
         """Watch the children twice a second until asked to stop; beat on the board each time."""
         self.start_event.set()
-        while not self.stop_event.wait(Conf.GUARD_CYCLE):
+        while not self._pause(Conf.GUARD_CYCLE):
             self.generation.board.beat(boards.SENTINEL)
             for process in list(self.pool):
                 self._guard_worker(process)
@@ -115,6 +121,26 @@ class KillSafeSentinel(Sentinel):
             if not self.pusher.is_alive():
                 self.reincarnate(self.pusher)
         self.stop()
+
+    def _pause(self, seconds: float) -> bool:
+        """Wait for the next turn; whether to stop.
+
+        A worker that goes because it has done its number of tasks is replaced at once: with short runs its seat would
+        be empty for a fifth of the time. One that dies waits for the turn, so that nothing spins.
+        """
+        stop: Flag = self.stop_event
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            ended = readable(stop.fileno(), *(worker.sentinel for worker in self.pool), timeout=left)
+            if stop.fileno() in ended:
+                return True
+            recycled = [worker for worker in self.pool if worker.sentinel in ended and worker.timer.value == RECYCLED]
+            for worker in recycled:
+                worker.join(_GONE_WITHIN_S)  # its descriptor closed: it is gone, or is about to be
+                self.reincarnate(worker)
+            if ended and not recycled:
+                return stop.wait(max(0.0, deadline - time.monotonic()))
+        return stop.is_set()
 
     def _guard_worker(self, process: Any) -> None:
         if not process.is_alive() or process.timer.value == 0:
