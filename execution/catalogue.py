@@ -8,8 +8,7 @@ MockTimeCostBp SetOutOrderNoBp MarkTaskStartBp MarkTaskEndBp WorkTypesBp Trigger
 SuspendTaskBp CheckTaskRecordIdIsExistBp GetTaskRecordBp GetTaskRecordByOutOrderIdBp
 GetTaskInputParamsByTaskRecordAndKeyBp SetResponseBp NoticeOperatorBp NoticeOperatorByUserBp
 ModifyOperatorBackgroundBp ModifyOperatorDisableBp ModifyOperatorLabelBp MailBp
-ScriptVariablesBp ScriptBp StringToJsonObjectBp StringToJsonArrayBp CurrentTimeStampBp TimestampBp CreateUuidBp
-Md5EncryptionForStringBp RandomSiteBp CacheDataBp GetCacheDataBp ClearCacheDataBp
+ScriptVariablesBp ScriptBp
 GetIdleCrowdedSiteBp QueryIdleSiteBp SetSiteContentBp SetSiteTagsBp GetSiteAttrBp SetSiteAttrBp BatchSettingSiteBp
 GetLockedSitesByTaskRecordIdBp PhotoElectricSiteVoBp CallLiftBp SetPickLiftSiteEmptyBp SetPutLiftSiteFilledBp
 CAgvSendOperationBp CAgvMonitorOperationBp CAgcChangeDestinationBp CombinedOrderBp DistributeBp CAgvAreasToAreasBp
@@ -28,5 +27,5 @@ _BARE = frozenset(name.removesuffix("Bp") for name in NOT_SUPPORTED_YET if name.
 
 
 def is_known(name: str) -> bool:
-    """Whether the name is one of the editors' blocks (some files leave out the ending ``Bp``) or a sub-task call."""
-    return name in NOT_SUPPORTED_YET or name in _BARE or name.startswith("SubTask")
+    """Whether the name is one of the editors' blocks (some files leave out the ending ``Bp``)."""
+    return name in NOT_SUPPORTED_YET or name in _BARE

@@ -140,6 +140,11 @@ class Here:
         self._key = ""
 
     @property
+    def info(self) -> RunInfo:
+        """Facts of the record: the same in every slice of an attempt."""
+        return self._info
+
+    @property
     def record_id(self) -> str:
         """The record this run belongs to."""
         return self._info.record_id

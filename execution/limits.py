@@ -32,7 +32,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """Facts of the record, for the ``task`` scope of expressions and for the keys of effects."""
+    """Facts of the record, for the ``task`` scope of expressions and for the keys of effects.
+
+    ``time_zone``: name of the installation's zone, for texts that say a time.
+    """
 
     record_id: str
     definition_id: str = ""
@@ -41,3 +44,4 @@ class RunInfo:
     status: int = 1000
     priority: int = 1
     attempt: int = 1
+    time_zone: str = "UTC"

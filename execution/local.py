@@ -43,6 +43,8 @@ class LocalActs:
 
     def in_frame(self, branch: Branch, frame: Frame, effect: e.Effect, now: int) -> Any:
         """The same, and those that concern the frame of the block itself."""
+        if isinstance(effect, e.Now):
+            return now
         if isinstance(effect, e.Publish):
             frame.outputs = effect.outputs
             frame.written = 0

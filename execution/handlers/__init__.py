@@ -7,6 +7,18 @@ from execution.registry import REGISTRY
 
 def load() -> None:
     """Import every family and freeze the registry. Cheap when it has been done."""
-    from execution.handlers import control, flow, loops, parallel, robots, sites, task, variables  # noqa: F401
+    from execution.handlers import (  # noqa: F401
+        cache,
+        control,
+        data,
+        flow,
+        loops,
+        parallel,
+        robots,
+        sites,
+        task,
+        texts,
+        variables,
+    )
 
     REGISTRY.freeze()
