@@ -41,11 +41,12 @@ class Found:
 
 
 def cancel(
-    record_ids: Sequence[str], *, actor: str, reason: str, origin: str, release_sites: bool = False
+    record_ids: Sequence[str], *, actor: str, reason: str, origin: str | None, release_sites: bool = False
 ) -> CancelResult:
     """Cancel the named runs; their open fleet orders are terminated, their children end with them.
 
     ``release_sites`` frees their locks too, whatever the definition says. Runs that had ended are left as they are.
+    ``origin=None``: it is no person who asks, but a run; the journal says so, the audit log does not.
 
     Raises:
         Refused: ``empty_selection``; an empty list never means all.
@@ -76,7 +77,7 @@ def _round(
     *,
     actor: str,
     reason: str,
-    origin: str,
+    origin: str | None,
     release_sites: bool,
 ) -> dict[int, str]:
     """Try each run once; what became of those that could be ended or asked."""
@@ -90,6 +91,8 @@ def _round(
     for pks, how in ((ended, "cancelled"), (asked, "requested")):
         for pk in pks:
             done[pk] = how
+            if origin is None:
+                continue
             audit.record(
                 actor=actor,
                 action="cancel",

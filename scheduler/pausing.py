@@ -26,8 +26,10 @@ class PauseResult:
     unknown: tuple[str, ...] = ()
 
 
-def pause(record_ids: Sequence[str], *, actor: str, reason: str, origin: str) -> PauseResult:
+def pause(record_ids: Sequence[str], *, actor: str, reason: str, origin: str | None) -> PauseResult:
     """Pause the named runs; those that have ended or wait for a decision are ``refused``.
+
+    ``origin=None``: it is no person who asks, but a run; the journal says so, the audit log does not.
 
     Raises:
         Refused: ``empty_selection``.
@@ -45,8 +47,10 @@ def pause(record_ids: Sequence[str], *, actor: str, reason: str, origin: str) ->
     return _result(found, paused, asked, unknown)
 
 
-def resume(record_ids: Sequence[str], *, actor: str, reason: str = "", origin: str) -> PauseResult:
+def resume(record_ids: Sequence[str], *, actor: str, reason: str = "", origin: str | None) -> PauseResult:
     """Let paused runs go on, and take back a pause that has not happened yet; others are ``refused``.
+
+    ``origin`` as in ``pause``.
 
     Raises:
         Refused: ``empty_selection``.
@@ -89,8 +93,10 @@ def _move(
 
 
 def _audit(
-    runs: Sequence[Found], now: dict[int, str], action: str, target: Status, actor: str, reason: str, origin: str
+    runs: Sequence[Found], now: dict[int, str], action: str, target: Status, actor: str, reason: str, origin: str | None
 ) -> None:
+    if origin is None:
+        return
     for run in runs:
         audit.record(
             actor=actor,
