@@ -15,6 +15,7 @@ from execution.expressions import Expression, compile
 from execution.parameters import ParameterSpec, anything, shown
 from execution.values import to_text
 
+_CORRECT = "Correct the expression."
 Scope = Mapping[str, Any]
 Getter = Callable[[Scope], Any]
 
@@ -115,7 +116,7 @@ class Binder:
         if given is None:
             return None, None
         if not isinstance(given, Mapping):
-            words = "A parameter is an object with type and value."
+            words = f"A parameter is an object with type and value, not {shown(given)}."
             self._problems.add(where, "parameter.malformed", words, "Export the task again.")
             return None, None
         kind, value = given.get("type"), given.get("value")
@@ -143,9 +144,7 @@ class Binder:
             if expression.constant:
                 return None, _Fixed(expression.evaluate({}))
         except ExpressionError as error:
-            place = f" (at character {error.position + 1})" if error.position is not None else ""
-            words = f"{error.message.rstrip('.')}{place}."
-            self._problems.add(where, "expression.invalid", words, error.hint or "Correct the expression.")
+            self._problems.add(where, "expression.invalid", _at_fault(error), error.hint or _CORRECT)
             return None, None
         self.expressions.append(expression)
         return None, partial(expression.evaluate, strict_variables=True) if self._strict else expression.evaluate
@@ -163,7 +162,7 @@ class Binder:
             self._problems.add(
                 where,
                 "parameter.key-value",
-                "A Key-Value parameter is a JSON list of objects with key, value and type.",
+                f"A Key-Value parameter is a JSON list of objects with key, value and type, not {shown(value)}.",
                 "Enter it again as rows of key and value.",
             )
             return None, None
@@ -235,9 +234,15 @@ def _trimmed(value: Any) -> str | None:
     return words or None
 
 
+def _at_fault(error: ExpressionError) -> str:
+    """What is wrong, where, and in which expression."""
+    place = f" (at character {error.position + 1})" if error.position is not None else ""
+    return f"{error.message.rstrip('.')}{place}, in {shown(error.text)}."
+
+
 def _refused(name: str, error: ExpressionError | ValueError) -> BlockError:
     if isinstance(error, ExpressionError):
-        return BlockError("block.expression", f"{name}: {error}", remedy=error.hint or "Correct the expression.")
+        return BlockError("block.expression", f"{name}: {_at_fault(error)}", remedy=error.hint or _CORRECT)
     return BlockError("block.parameter", f"{name}: {error}.", remedy="Correct the parameter or what it reads.")
 
 

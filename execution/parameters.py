@@ -18,6 +18,8 @@ from typing import Any
 
 from execution.values import detached, to_text
 
+_MOST = 60
+"""Characters of a value in a message."""
 _HALF = re.compile("[\ud800-\udfff]")
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -208,9 +210,16 @@ def decimal_of(text: str) -> float:
 
 
 def shown(value: Any) -> str:
-    """A value in a message, in its text form: short, and quoted when it is text."""
-    words = repr(str(value)) if isinstance(value, str) else to_text(value, 60)
-    return words if len(words) <= 60 else f"{words[:57]}…"
+    """A value in a message, in its text form: short, in one line, and quoted when it is text."""
+    try:
+        words = value[:_MOST] if isinstance(value, str) else to_text(value, _MOST)
+    except (ValueError, RecursionError):  # more digits or levels than Python writes
+        return "a number too long to be shown" if isinstance(value, int) else "a value nested too deeply to be shown"
+    if isinstance(value, str):
+        words = repr(str(words))
+    elif not words.isprintable():
+        words = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in words)
+    return words if len(words) <= _MOST else f"{words[: _MOST - 3]}…"
 
 
 # --- For readers -----------------------------------------------------------------------------------------------------

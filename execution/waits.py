@@ -9,9 +9,12 @@ from execution.effects import AwaitOrder, Effect, EffectAnswer, External, FleetC
 from execution.frames import Branch, Frame, Wait
 from execution.keys import effect_key
 from execution.outcome import EffectRow, WaitRow
+from execution.rows import clean
 
 OVER = frozenset({"STOPPED", "Error"})
 _SELECTED = frozenset({"WAITING", "FAILED", "FINISHED"})
+_MOST = 200
+"""Characters of one text among the arguments of a wait."""
 _ACTION_DONE = frozenset({"FINISHED", "MANUAL_FINISHED"})
 
 
@@ -45,9 +48,9 @@ def external_row(effect: External, key: str, block: str) -> EffectRow:
 def wait_for(effect: Effect, key: str, now: int) -> Wait:
     """The wait of an effect that takes time."""
     if isinstance(effect, Sleep):
-        return Wait(effect, "time", effect.code, dict(effect.args), now, due=now + effect.milliseconds)
+        return Wait(effect, "time", effect.code, _brief(effect.args), now, due=now + effect.milliseconds)
     if isinstance(effect, AwaitOrder):
-        args = {**effect.args, "order": effect.order_id, "state": "", "robot": ""}
+        args = {**_brief(effect.args), "order": effect.order_id, "state": "", "robot": ""}
         return Wait(effect, f"order:{effect.order_id}", "robot", args, now)
     args = {"target": "fleet"}
     if isinstance(effect, FleetCall):
@@ -57,7 +60,7 @@ def wait_for(effect: Effect, key: str, now: int) -> Wait:
 
 def adopt(wait: Wait, pending: Pending, effect: Effect, since: int) -> Log | None:
     """Take over what a storage effect says it waits for; answers the log line that is new."""
-    wait.effect, wait.key, wait.code, wait.args = effect, pending.key, pending.code, pending.args
+    wait.effect, wait.key, wait.code, wait.args = effect, pending.key, pending.code, _brief(pending.args)
     wait.since, wait.due, wait.deadline, wait.block_code = (
         since,
         pending.due_ms,
@@ -74,13 +77,18 @@ def follow_order(wait: Wait, order: OrderView) -> Log | None:
     if order.state != "FAILED":
         wait.said = ""
         return None
-    wait.args["reason"] = order.reason
+    wait.args["reason"] = clean(order.reason, _MOST)
     args = {"order": order.order_id, "robot": order.vehicle, "reason": order.reason}
     return _say(wait, Log("order.failed", args, level=4))
 
 
+def _brief(args: Mapping[str, Any]) -> dict[str, Any]:
+    """What a reader of the wait is told: a definition may name a target of a million characters."""
+    return {name: clean(value, _MOST) if isinstance(value, str) else value for name, value in args.items()}
+
+
 def _say(wait: Wait, log: Log | None) -> Log | None:
-    text = "" if log is None else f"{log.code} {sorted(log.args.items())!r}"
+    text = "" if log is None else f"{log.code} {sorted(_brief(log.args).items())!r}"
     if log is None or text == wait.said:
         return None
     wait.said = text
