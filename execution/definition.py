@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from execution.calls import SUB_TASK, SubTaskCall, called, is_call, surely_waits
 from execution.catalogue import is_known
 from execution.effects import Skip
 from execution.errors import PlanErrors, Problem
@@ -56,7 +57,10 @@ class Problems:
 
 @dataclass(slots=True)
 class RawBlock:
-    """One block as read; ``where`` is its path for messages, ``path`` the short one for block records."""
+    """One block as read; ``where`` is its path for messages, ``path`` the short one for block records.
+
+    ``number`` is its id in the definition, as text; empty when it has none.
+    """
 
     index: int
     name: str
@@ -66,6 +70,7 @@ class RawBlock:
     path: str
     depth: int
     parameters: Mapping[str, Any]
+    number: str = ""
     branches: dict[str, list[int]] = field(default_factory=dict)
     enclosing: frozenset[str] = frozenset()
 
@@ -117,12 +122,16 @@ def _no_constant(name: str) -> Any:
 
 
 class Reader:
-    """Walks the tree with a list as its stack; ``blocks`` are in the order of the text, parents before children."""
+    """Walks the tree with a list as its stack; ``blocks`` are in the order of the text, parents before children.
+
+    ``calls`` are the sub-tasks they start, but for disabled ones.
+    """
 
     def __init__(
         self, registry: Registry, problems: Problems, *, max_depth: int, max_blocks: int, definition_id: str
     ) -> None:
         self.blocks: list[RawBlock] = []
+        self.calls: list[SubTaskCall] = []
         self._registry = registry
         self._problems = problems
         self._max_depth = max_depth
@@ -193,6 +202,7 @@ class Reader:
             path=_short(parent.path, branch, name),
             depth=parent.depth + 1,
             parameters=self._parameters(data, where),
+            number=str(data["id"]) if isinstance(data.get("id"), int | str) else "",
             enclosing=parent.enclosing | {parent.type},
         )
         self.blocks.append(raw)
@@ -201,7 +211,18 @@ class Reader:
             words = "The block is disabled: it and its children are skipped."
             self._problems.warn(where, "block.disabled", words, "Enable it in the task editor if it should run.")
         else:
+            self._call(raw)
             self._children(data, raw, stack)
+
+    def _call(self, raw: RawBlock) -> None:
+        """Note a call. One that waits for the task itself would wait for ever."""
+        if not is_call(raw.type) or is_unknown(raw):
+            return
+        call = SubTaskCall(called(raw.type), raw.where, surely_waits(raw.parameters))
+        self.calls.append(call)
+        if call.waits and call.definition_id == self._definition_id:
+            words = "The task calls itself and waits for that."
+            self._problems.add(raw.where, "subtask.cycle", words, "Use a loop block, or call it with ifAsync true.")
 
     def _children(self, data: Mapping[str, Any], raw: RawBlock, stack: list[tuple[Any, RawBlock, str]]) -> None:
         children = data.get("children") or {}
@@ -256,13 +277,14 @@ class Reader:
             )
 
     def _spec(self, kind: str, where: str) -> BlockSpec | None:
-        spec = self._registry.get(kind)
+        spec = self._registry.get(SUB_TASK if called(kind) else kind)
         if spec is not None and kind != "RootBp":
             return spec
         if kind == "RootBp":
             self._problems.add(where, "root.nested", "RootBp may only be the root.", "Use SerialFlowBp here.")
-        elif self._definition_id and kind == f"SubTask::{self._definition_id}":
-            self._problems.add(where, "subtask.cycle", "The task calls itself.", "Use a loop block instead.")
+        elif is_call(kind):
+            words = f"{_shown(kind)} names no definition."
+            self._problems.add(where, "subtask.no-id", words, "Write SubTask::<definition id>.")
         elif is_known(kind):
             self._problems.add(
                 where, "block.not-supported", f"{kind} is not supported yet.", "Remove or replace the block."

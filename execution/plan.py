@@ -13,6 +13,7 @@ from typing import Any
 
 from execution import handlers
 from execution.binding import Binder, Binding, Getter, Scope
+from execution.calls import SubTaskCall
 from execution.definition import DISABLED, MAX_TEXT, Problems, RawBlock, Reader, is_unknown, load_detail
 from execution.errors import Problem
 from execution.expressions import Expression
@@ -53,12 +54,13 @@ class PlanBlock:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """A compiled definition. Immutable; shared by all runs of its version."""
+    """A compiled definition. Immutable; shared by all runs of its version. ``calls``: the sub-tasks it starts."""
 
     root: PlanBlock
     blocks: Mapping[str, PlanBlock]
     inputs: tuple[InputDeclaration, ...]
     warnings: tuple[Problem, ...]
+    calls: tuple[SubTaskCall, ...] = ()
 
     def bind_inputs(self, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[InputNote]]:
         """Values of ``taskInputs`` for a start request, and notes about what was given wrongly."""
@@ -119,7 +121,7 @@ def compile(
             ),
         )
     ordered = {raw.name: built[raw.index] for raw in reader.blocks}
-    return Plan(built[0], MappingProxyType(ordered), inputs, tuple(problems.warnings))
+    return Plan(built[0], MappingProxyType(ordered), inputs, tuple(problems.warnings), tuple(reader.calls))
 
 
 def _fixed_text(raw: RawBlock, binding: Binding) -> str | None:

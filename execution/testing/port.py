@@ -122,7 +122,7 @@ class MemoryPort:
                     del self.blocks[row.seq]
 
     def io(self) -> bool:
-        """Do what the io process does: send what is pending, let the fleet work. Answers whether anything was sent."""
+        """The rest of the world moves on: calls are sent, the fleet works, children end. Whether anything happened."""
         pending = [effect for key, effect in self.effects.items() if key not in self.answers]
         for effect in pending:
             answer = self.fleet.call(effect.key, effect.request)
@@ -132,7 +132,7 @@ class MemoryPort:
                 answer = self.fleet.call(effect.key, effect.request)
             self.answers[effect.key] = answer
         self.fleet.step()
-        return bool(pending)
+        return self.tasks.step() or bool(pending)
 
 
 class _MemoryTx:
