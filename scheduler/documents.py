@@ -46,8 +46,8 @@ def record_document(record: TaskRecord, *, detail: bool = False) -> dict[str, An
 
 
 def _block_records(record: TaskRecord) -> list[BlockRecord]:
-    """The newest executions of the present attempt, in start order."""
-    newest = record.block_records.filter(attempt=record.attempt).order_by("-seq")[:BLOCK_LIMIT]
+    """The newest executions since the run last began at its first block, in start order."""
+    newest = record.block_records.filter(attempt=record.history_attempt).order_by("-seq")[:BLOCK_LIMIT]
     return list(reversed(newest))
 
 

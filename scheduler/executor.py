@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from django.db import InterfaceError, OperationalError, transaction
 
+from execution.decision import Decision
 from execution.errors import BlockError, LeaseLost, PlanErrors
 from execution.outcome import Cancelled, Failed, Finished, SliceEnd, SliceOver, Snapshot, Stopped, Suspended
 from execution.state import StateError
@@ -84,7 +85,8 @@ def _open(run: StartedRun, process: Process) -> Run:
     limits = conf.values().limits()
     if run.state is None:
         return Run.start(plan, run.bound_inputs(), run.info(), limits, process.contexts)
-    return Run.restore(plan, run.state, run.info(), limits, process.contexts)
+    decided: dict[str, Any] = {"decision": Decision.from_text(run.decision)} if run.decision else {}
+    return Run.restore(plan, run.state, run.info(), limits, process.contexts, **decided)
 
 
 def _finish_slice(run: StartedRun, end: SliceEnd) -> Status | None:
@@ -126,7 +128,7 @@ def _write(run: StartedRun, snapshot: Snapshot, move: Callable[[dict[str, Any]],
         moved = move(run.columns_of(snapshot))
         if moved is None:
             raise LeaseLost(run.record_id)
-        write_rows(run, snapshot, goes_on=moved.status not in ENDED)
+        write_rows(run, snapshot, goes_on=moved.status not in _FORGOTTEN)
         if moved.status in ENDED:
             _clean_up(run, moved)
         elif moved.status in _JOURNALLED:
@@ -139,12 +141,14 @@ def _write(run: StartedRun, snapshot: Snapshot, move: Callable[[dict[str, Any]],
 def _clean_up(run: StartedRun, moved: Moved) -> None:
     # One that ended well and never touched anything outside can have left nothing behind: it is not searched for it.
     touched = run.touched or moved.status != Status.FINISHED
-    if run.stored:
+    if run.stored and moved.status in _FORGOTTEN:
         rows.drop_state(run.pk)
     settlement.clean_up([run.as_ended()], moved.status, reason=moved.reason, actor=moved.actor, touched=touched)
 
 
 _JOURNALLED = frozenset({Status.PAUSED, Status.INTERRUPTED})
+#: After these nobody can go on: the state goes at once. A failed run keeps it for a while.
+_FORGOTTEN = ENDED - {Status.FAILED}
 
 
 # --- The moves: each is fenced, and answers where it led, or None ----------------------------------------------------
@@ -157,6 +161,7 @@ def _end(run: StartedRun, columns: dict[str, Any], status: Status, reason: str, 
 
 def _fail(run: StartedRun, columns: dict[str, Any], failure: Failed) -> Moved | None:
     columns |= {"failed_block": failure.block[:190], "error_code": failure.error_code[:64]}
+    run.error_code = failure.error_code
     reason = f"{failure.message} {failure.remedy}".strip()
     if failure.final or run.periodic:
         return _end(run, columns, Status.FAILED, reason)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 
 from execution.limits import RunInfo
@@ -17,14 +18,15 @@ from execution.values import load_tagged
 from scheduler import clock, conf, transitions
 from scheduler.models import RunState, TaskDefinition, TaskRecord
 from scheduler.process import Process
-from scheduler.settlement import EndedRun
+from scheduler.settlement import ESCAPED, EndedRun
 from scheduler.states import Status
 
 #: In the order of ``StartedRun``. Through the driver: this is read for every slice of every run.
 _COLUMNS = (
     *("r.id", "r.record_id", "r.version_id", "r.definition_id", "d.definition_id", "r.label", "r.priority"),
     *("r.inputs", "r.wake_seq", "r.attempt", "r.slices", "r.recoveries", "r.cancel_requested", "r.pause_requested"),
-    *("r.release_requested", "r.created_at", "r.first_block_at", "r.parent_id", "r.periodic", "s.text"),
+    *("r.release_requested", "r.created_at", "r.first_block_at", "r.parent_id", "r.periodic"),
+    *("r.history_attempt", "r.attempt_at", "s.text", "s.decision"),
 )
 _SQL = (
     f"SELECT {', '.join(_COLUMNS)} FROM {TaskRecord._meta.db_table} r "  # noqa: S608 - names are ours
@@ -37,6 +39,7 @@ _SQL = (
 class StartedRun:
     """A run that this process is running, and what its end has to look for.
 
+    ``decision``: what a person decided about the state (``execution.decision``); ``error_code``: what it failed of.
     ``stored``: it may have a state row; ``touched``: it may have waits, requests, locks, effects or orders.
     """
 
@@ -60,9 +63,13 @@ class StartedRun:
     first_block_at: datetime | None
     parent_id: int | None
     periodic: bool
+    history_attempt: int
+    attempt_at: datetime | None
     state: str | None
+    decision: str | None
     stored: bool = False
     touched: bool = False
+    error_code: str = ""
 
     def __post_init__(self) -> None:
         self.stored = self.state is not None
@@ -77,6 +84,7 @@ class StartedRun:
             created_on=f"{self.created_at:%Y-%m-%d %H:%M:%S}",
             priority=self.priority,
             attempt=self.attempt,
+            time_zone=settings.TIME_ZONE,
         )
 
     def bound_inputs(self) -> dict[str, Any]:
@@ -95,6 +103,8 @@ class StartedRun:
             parent_id=self.parent_id,
             created_at=self.created_at,
             release=self.release_requested,
+            attempt_at=self.attempt_at,
+            by_rule=self.error_code not in ESCAPED,
         )
 
     def columns_of(self, snapshot: Snapshot) -> dict[str, Any]:
@@ -141,6 +151,7 @@ def _read(record_pk: int, token: str) -> StartedRun | None:
     run = StartedRun(token, *row)
     run.created_at = _moment(run.created_at)
     run.first_block_at = None if run.first_block_at is None else _moment(run.first_block_at)
+    run.attempt_at = None if run.attempt_at is None else _moment(run.attempt_at)
     return run
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from scheduler import audit, doorbell, rows, transitions
+from scheduler import audit, clock, doorbell, rows, transitions
 from scheduler.cancel import Found, find
 from scheduler.models import TaskRecord
 from scheduler.states import Status
@@ -52,13 +52,19 @@ def resume(record_ids: Sequence[str], *, actor: str, reason: str = "", origin: s
 
     ``origin`` as in ``pause``.
 
+    One that was paused before its time keeps that time: it is scheduled again.
+
     Raises:
         Refused: ``empty_selection``.
     """
     found, unknown = find(record_ids)
     with transaction.atomic():
         now = _locked(found)
-        resumed = _move(found, now, {Status.PAUSED}, transitions.resume, Status.READY, actor, reason)
+        early = _before_their_time(found)
+        later = [run for run in found if run.pk in early]
+        rest = [run for run in found if run.pk not in early]
+        planned = _move(later, now, {Status.PAUSED}, transitions.reschedule, Status.SCHEDULED, actor, reason)
+        resumed = _move(rest, now, {Status.PAUSED}, transitions.resume, Status.READY, actor, reason)
         running = [run for run in found if now.get(run.pk) == Status.RUNNING]
         asked = TaskRecord.objects.filter(pk__in=[run.pk for run in running], pause_requested=True)
         taken_back = set(asked.values_list("pk", flat=True))
@@ -66,7 +72,14 @@ def resume(record_ids: Sequence[str], *, actor: str, reason: str = "", origin: s
         doorbell.ring(doorbell.RUNS)
         back = [run for run in running if run.pk in taken_back]
         _audit([*resumed, *back], now, "resume", Status.READY, actor, reason, origin)
-    return _result(found, [*resumed, *back], [], unknown)
+        _audit(planned, now, "resume", Status.SCHEDULED, actor, reason, origin)
+    return _result(found, [*planned, *resumed, *back], [], unknown)
+
+
+def _before_their_time(found: Sequence[Found]) -> set[int]:
+    """Those that have never run and whose time is still to come."""
+    waiting = TaskRecord.objects.filter(pk__in=[run.pk for run in found], slices=0, due_at__gt=clock.now())
+    return set(waiting.values_list("pk", flat=True))
 
 
 def _locked(found: Sequence[Found]) -> dict[int, str]:

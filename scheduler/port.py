@@ -96,9 +96,9 @@ class Checkpoint:
 def write_rows(run: StartedRun, snapshot: Snapshot, *, goes_on: bool = True) -> None:
     """Everything of a snapshot but the record's own columns. In the caller's transaction, after its fence.
 
-    ``goes_on``: the run will need its state again.
+    ``goes_on``: the run will need its state again, or may.
     """
-    rows.save(run.pk, run.attempt, snapshot)
+    rows.save(run.pk, run.history_attempt, snapshot)
     if goes_on and snapshot.state is not None:
         run.stored = True
         rows.save_state(run.pk, snapshot.state)

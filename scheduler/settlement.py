@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import starmap
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
@@ -33,6 +34,10 @@ _BATCH = 200
 _SLOTS = 8
 #: Statuses after which a definition with ``release_sites`` frees the run's locks. Never after a normal end.
 _RELEASING = frozenset({Status.CANCELLED, Status.FAILED})
+#: Errors of the task's own structure that escape to its root: no end that the rule about locks speaks of.
+ESCAPED = frozenset({"break.no-loop"})
+#: From these a run fails by itself, with a state that it can be continued from.
+_CONTINUABLE = frozenset({Status.RUNNING, Status.INTERRUPTED})
 
 
 class EndedRun(NamedTuple):
@@ -47,11 +52,14 @@ class EndedRun(NamedTuple):
     created_at: datetime
     release: bool
     lease_until: datetime | None = None
+    attempt_at: datetime | None = None
+    #: Whether the definition's rule about locks applies to this end.
+    by_rule: bool = True
 
 
 _COLUMNS = (
     *("pk", "record_id", "attempt", "status", "definition_id", "parent_id", "created_at", "release_requested"),
-    "lease_until",
+    *("lease_until", "attempt_at"),
 )
 
 
@@ -90,7 +98,7 @@ def _settle_batch(
 ) -> list[int]:
     # Locked by key alone: see ``transitions`` on deadlocks.
     locked = TaskRecord.objects.filter(pk__in=pks).select_for_update().order_by("pk").values_list(*_COLUMNS)
-    found = [run for run in map(EndedRun._make, locked) if _may_end(run, status, lease_before)]
+    found = [run for run in starmap(EndedRun, locked) if _may_end(run, status, lease_before)]
     if not found:
         return []
     now = clock.now()
@@ -121,7 +129,7 @@ def clean_up(runs: Sequence[EndedRun], status: Status, *, reason: str, actor: st
     if touched:
         _end_orders(pks, now)
         _end_waits(runs, status, actor)
-        RunState.objects.filter(pk__in=pks).delete()
+        _drop_states(runs, status)
         Wait.objects.filter(record_id__in=pks).delete()
     if status != Status.FINISHED:
         _close_blocks(pks, status, reason, now)
@@ -131,6 +139,27 @@ def clean_up(runs: Sequence[EndedRun], status: Status, *, reason: str, actor: st
         wakes.wake_records(parents)
     rows.save_journal((run.pk, run.was, status.value, run.attempt, actor, reason) for run in runs)
     _count(runs, status, now)
+
+
+def begin_anew(run: EndedRun, *, reason: str, actor: str) -> None:
+    """What the last attempt of a run leaves when it starts from the beginning: as at its end, but its locks stay.
+
+    In the caller's transaction, which holds the record's lock.
+    """
+    now = clock.now()
+    _end_orders([run.pk], now)
+    _end_requests([run.record_id], [])
+    RunState.objects.filter(pk=run.pk).delete()
+    Wait.objects.filter(record_id=run.pk).delete()
+    _close_blocks([run.pk], Status.CANCELLED, reason, now)
+    _end_children([run.pk], actor)
+
+
+def _drop_states(runs: Sequence[EndedRun], status: Status) -> None:
+    """The state goes with the run, unless it failed by itself: then retention drops it some days later."""
+    gone = [run.pk for run in runs if status != Status.FAILED or run.was not in _CONTINUABLE]
+    if gone:
+        RunState.objects.filter(pk__in=gone).delete()
 
 
 def _close_blocks(pks: Sequence[int], status: Status, reason: str, now: datetime) -> None:
@@ -157,11 +186,15 @@ def _end_orders(pks: Sequence[int], now: datetime) -> None:
 def _end_waits(runs: Sequence[EndedRun], status: Status, actor: str) -> None:
     """Cancel storage requests, free locks by rule, and match after the commit what became free."""
     freed: list[str] = []
-    next_keys: list[str] = []
     releasing = _releasing(runs, status)
     for record_id in _among(releasing, StorageLocation.objects.filter(locked_by__in=releasing), "locked_by"):
         freed += locations.release_held_by(record_id, actor=actor or record_id, reason="run ended")
-    ids = [run.record_id for run in runs]
+    _end_requests([run.record_id for run in runs], freed)
+
+
+def _end_requests(ids: Sequence[str], freed: list[str]) -> None:
+    """Cancel the storage requests of these runs; ``freed`` became free already."""
+    next_keys: list[str] = []
     live = StorageRequest.objects.filter(holder__in=ids, state__in=(RequestState.PENDING, RequestState.GRANTED))
     for record_id in _among(ids, live, "holder"):
         gone = requests.cancel_for(record_id)
@@ -209,7 +242,7 @@ def _releasing(runs: Sequence[EndedRun], status: Status) -> list[str]:
         by_rule = set(
             TaskDefinition.objects.filter(pk__in=definitions, release_sites=True).values_list("pk", flat=True)
         )
-        asked |= {run.record_id for run in runs if run.definition_id in by_rule}
+        asked |= {run.record_id for run in runs if run.by_rule and run.definition_id in by_rule}
     return sorted(asked)
 
 
@@ -235,8 +268,8 @@ def request_stop(pks: Collection[int], *, reason: str, actor: str, release_sites
 
 
 def _count(runs: Sequence[EndedRun], status: Status, now: datetime) -> None:
-    """Add to the counters of ended runs: panels read these instead of counting a million rows."""
-    lasted = sum(max(0, int((now - run.created_at).total_seconds() * 1000)) for run in runs)
+    """Add to the counters of ended attempts: panels read these instead of counting a million rows."""
+    lasted = sum(max(0, int((now - (run.attempt_at or run.created_at)).total_seconds() * 1000)) for run in runs)
     quote, table = connection.ops.quote_name, EndedCounter._meta.db_table
     columns = ", ".join(quote(name) for name in ("minute", "status", "slot", "count", "duration_ms"))
     count, duration = quote("count"), quote("duration_ms")

@@ -85,7 +85,7 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
         }
     ),
     Status.WAITING: frozenset({Status.READY, Status.PAUSED, Status.CANCELLED, Status.FAILED}),
-    Status.PAUSED: frozenset({Status.READY, Status.CANCELLED}),
+    Status.PAUSED: frozenset({Status.READY, Status.SCHEDULED, Status.CANCELLED}),
     Status.INTERRUPTED: frozenset({Status.READY, Status.CANCELLED, Status.FAILED}),
     Status.FINISHED: frozenset(),
     Status.CANCELLED: frozenset(),

@@ -148,6 +148,16 @@ def _bounds(vendor: str) -> tuple[str, str]:
 _READY: Mapping[str, Any] = {"status": Status.READY, "due_at": None, **_LET_GO}
 
 
+#: From these a person may start a new attempt.
+_DECIDED = frozenset({Status.INTERRUPTED, Status.FAILED, Status.UNRECOVERABLE})
+#: What was asked of an attempt, and how it went, is nothing of the next one.
+_UNASKED: Mapping[str, Any] = {
+    **{"cancel_requested": False, "release_requested": False, "pause_requested": False},
+    **{"request_reason": "", "request_actor": "", "ended_reason": "", "error_code": "", "failed_block": ""},
+    **{"boot_id": "", "claimed_at": None, "recoveries": 0},
+}
+
+
 def claim(pks: Collection[int], *, boot_id: str, mark: str) -> int:
     """Ready → claimed by ``boot_id``; ``mark`` tells this claim from others'. Returns how many moved."""
     claimed = {"status": Status.CLAIMED, "boot_id": boot_id, "token": mark, "claimed_at": clock.now()}
@@ -192,6 +202,23 @@ def pause(pks: Collection[int]) -> int:
 def resume(pks: Collection[int]) -> int:
     """Paused → ready."""
     return _move(pks, {Status.PAUSED}, {**_READY, "ready_at": clock.now(), "pause_requested": False}, ranked=True)
+
+
+def reschedule(pks: Collection[int]) -> int:
+    """Paused before it was due → scheduled, with the time that it has."""
+    return _move(pks, {Status.PAUSED}, {"status": Status.SCHEDULED, "pause_requested": False})
+
+
+def begin_attempt(pk: int, origin: Status, columns: Mapping[str, Any]) -> bool:
+    """Interrupted, failed or unrecoverable → ready, as a new attempt: its end, its deaths and requests are forgotten.
+
+    ``columns``: what else of the record begins anew.
+    """
+    if origin not in _DECIDED:
+        raise IllegalTransition(f"{origin} → a new attempt")
+    now = clock.now()
+    fresh = {**columns, **_READY, **_UNASKED, "ready_at": now, "attempt_at": now, "ended_at": None}
+    return bool(_move([pk], {origin}, fresh, counted="attempt", ranked=True))
 
 
 def recover(pk: int, token: str, now: datetime) -> bool:

@@ -9,7 +9,8 @@ from scheduler.models.record import TaskRecord
 
 
 class JournalEntry(models.Model):
-    """One transition of a run that a person may ask about. Exactly one terminal entry per attempt.
+    """One transition of a run that a person may ask about. At most one terminal entry per attempt: exactly one
+    when it ended, none when an interrupted one was continued or restarted.
 
     Claims, starts, suspensions and wakes are not journalled: waits, log and block records show them.
     """
@@ -32,7 +33,11 @@ class JournalEntry(models.Model):
 
 
 class EndedCounter(models.Model):
-    """Ended runs per minute and status, in a few slots so that writers do not queue for one row."""
+    """Ended attempts per minute and status, in a few slots so that writers do not queue for one row.
+
+    A run that is continued after its end, or restarted, counts again when it ends again; ``duration_ms`` adds up how
+    long the attempts lasted. An interruption is no end.
+    """
 
     minute = models.BigIntegerField()
     status = models.CharField(max_length=16)

@@ -46,6 +46,6 @@ def _doing(record: TaskRecord) -> str:
     wait = Wait.objects.filter(record=record).values_list("block", "code").first()
     if wait is not None:
         return f"{wait[0]} waits ({wait[1]})"
-    newest = BlockRecord.objects.filter(record=record, attempt=record.attempt).aggregate(seq=Max("seq"))["seq"]
-    block = BlockRecord.objects.filter(record=record, attempt=record.attempt, seq=newest).first()
+    newest = BlockRecord.objects.filter(record=record, attempt=record.history_attempt).aggregate(seq=Max("seq"))["seq"]
+    block = BlockRecord.objects.filter(record=record, attempt=record.history_attempt, seq=newest).first()
     return f"{block.name} {block.block_type}" if block is not None else ""

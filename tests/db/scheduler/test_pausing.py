@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from scheduler import pausing, queue, wakes
+from scheduler import clock, pausing, queue, wakes
 from scheduler.errors import Refused
 from scheduler.models import AuditEntry, JournalEntry
 from scheduler.pausing import PauseResult
@@ -46,6 +48,30 @@ def test_a_paused_run_sleeps_through_wakes_and_goes_on_when_resumed() -> None:
 
     assert resume(run.record_id).done == (run.record_id,)
     assert claim_and_execute(run, mine) == Status.FINISHED
+
+
+def test_one_that_was_paused_before_its_time_keeps_that_time() -> None:
+    due = clock.now() + timedelta(hours=1)
+    run = record(status=Status.SCHEDULED, due_at=due, ready_at=None)
+    pause(run.record_id)
+
+    assert resume(run.record_id).done == (run.record_id,)
+
+    run.refresh_from_db()
+    assert (run.status, run.due_at) == (Status.SCHEDULED, due)
+    assert queue.promote() == 0
+    assert JournalEntry.objects.order_by("-pk")[0].to_status == Status.SCHEDULED
+    assert AuditEntry.objects.order_by("-pk")[0].after == {"status": "scheduled"}
+
+
+def test_one_whose_time_came_while_it_was_paused_goes_on_at_once() -> None:
+    run = record(status=Status.SCHEDULED, due_at=clock.now() - timedelta(seconds=1), ready_at=None)
+    pause(run.record_id)
+
+    resume(run.record_id)
+
+    run.refresh_from_db()
+    assert (run.status, run.due_at) == (Status.READY, None)
 
 
 def test_a_running_one_is_asked_and_the_request_can_be_taken_back() -> None:
