@@ -21,7 +21,10 @@ _LONGEST_WAIT_MS = 3650 * 24 * 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
-    """Filters of a search; ``None`` means "not asked for". ``locked`` defaults to unlocked locations only."""
+    """Filters of a search; ``None`` means "not asked for". ``locked`` defaults to unlocked locations only.
+
+    ``groups`` are the lanes of a lane request, in the order in which they are tried.
+    """
 
     site_id: str | None = None
     group: str | None = None
@@ -29,6 +32,7 @@ class Criteria:
     content: str | None = None
     type: int | None = None
     locked: bool | None = False
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +114,16 @@ class RequestLike(Protocol):
     content: str | None
     type: int | None
     locked: bool | None
+    lane_groups: list[str] | None
 
 
 def fits(location: LocationLike, request: RequestLike) -> bool:
-    """Whether ``request`` can be served with ``location`` as both are now."""
+    """Whether ``request`` can be served with ``location`` as both are now.
+
+    A lane request depends on the whole lane: ``storage.lanes`` judges it.
+    """
+    if request.kind == RequestKind.LANE:
+        return False
     if request.kind == RequestKind.RELEASED:
         return location.site_id == request.site_id and location.locked_by in ("", request.lock_for)
     if location.disabled or location.sync_failed:
@@ -141,6 +151,8 @@ def _lock_fits(locked_by: str, request: RequestLike) -> bool:
 def wait_key(wanted: Wanted) -> str:
     """The queue in which ``wanted`` waits: equal for all requests with the same criteria."""
     c = wanted.criteria
+    if wanted.kind == RequestKind.LANE:
+        return _digest("lane", c.groups, c.filled, c.content)
     if wanted.kind != RequestKind.FIND:
         return _digest(wanted.kind.value, c.site_id)
     return _digest("find", c.site_id, c.group, c.filled, c.content, c.type)
@@ -156,6 +168,15 @@ def wait_keys(location: LocationLike) -> Iterator[str]:
     values = (location.site_id, location.group_name, bool(location.filled), location.content, location.type)
     for combination in product(*((None, value) for value in values)):
         yield _digest("find", *combination)
+
+
+def lane_keys(group: str, filled: bool, content: str | None) -> tuple[str, str]:
+    """What a lane request wants of one group: of its lane, and of its direct locations.
+
+    Goods are put into a lane whatever lies there, and taken by content; a direct location has to have that content.
+    """
+    lane = _digest("take", group, content) if filled else _digest("put", group)
+    return lane, _digest("direct", group, bool(filled), content or "")
 
 
 def fair_key(wanted: Wanted) -> str | None:

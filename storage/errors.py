@@ -79,3 +79,16 @@ class InvalidValue(StorageError):
     """A given value cannot be stored."""
 
     code = "location_value"
+
+
+class NotInALane(StorageError):
+    """A group is searched as a dense lane, and one of its locations has no number."""
+
+    code = "location_no_lane"
+
+    def __init__(self, site_id: str, group: str) -> None:
+        super().__init__(
+            f"Location {site_id} of group {group} cannot stand in a dense lane: its id ends in no number.",
+            "The ids of all locations of a lane end in an underscore and their number from the aisle, as in A_1.",
+        )
+        self.site_id = site_id

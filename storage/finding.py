@@ -14,7 +14,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from storage import locations, requests, search
+from storage import lane_search, lanes, locations, requests, search
 from storage.criteria import Criteria, RetryPolicy, Wanted
 from storage.errors import HeldByAnother, NotLockable, UnknownLocation
 from storage.locations import Freed
@@ -34,7 +34,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Not now. ``why`` is ``location`` (no candidate) or ``lock`` (one named location is not free).
+    """Not now. ``why`` is ``location`` or ``lane`` (no candidate) or ``lock`` (one named location is not free).
 
     ``attempt`` of ``limit`` is where a polling block would be; ``limit`` and ``deadline`` are ``None`` when endless.
     """
@@ -66,6 +66,7 @@ class Withdrawn:
 
 
 Outcome = Found | Waiting | GaveUp | Withdrawn
+_WHY = {RequestKind.FIND: "location", RequestKind.LANE: "lane"}
 
 
 def named_lock(
@@ -81,6 +82,21 @@ def named_release(key: str, holder: str, site_id: str, *, lock_for: str = "") ->
     return Wanted(key, holder, RequestKind.RELEASED, Criteria(site_id=site_id, locked=None), lock_for=lock_for)
 
 
+def named_lanes(
+    key: str,
+    holder: str,
+    groups: tuple[str, ...],
+    *,
+    filled: bool,
+    content: str | None = None,
+    lock: bool = False,
+    priority: int = 0,
+) -> Wanted:
+    """The wish to take from dense lanes (``filled``), or to put into them; the groups in the order given."""
+    criteria = Criteria(filled=filled, content=content, groups=groups)
+    return Wanted(key, holder, RequestKind.LANE, criteria, lock=lock, priority=priority)
+
+
 def find(
     wanted: Wanted, *, first_at: datetime, now: datetime, period_ms: int, retries: int | None, values: StorageValues
 ) -> Outcome:
@@ -88,6 +104,7 @@ def find(
 
     Raises:
         TooManyRequests: nothing is free and too many wait already.
+        NotInALane, InvalidValue: a dense lane is searched that is none.
     """
     limit = values.max_retries if retries is None else retries
     return _find_or_wait(wanted, RetryPolicy(first_at, period_ms, limit), now, values)
@@ -192,6 +209,8 @@ class _GrantedMeanwhile(Exception):
 def _take_one(wanted: Wanted) -> Found | None:
     if wanted.kind == RequestKind.LOCK:
         return _take_named(wanted)
+    if wanted.kind == RequestKind.LANE:
+        return _take_in_lane(wanted)
     after: str | None = None
     while True:
         round_ = search.candidates(wanted.criteria, wanted.lock_name, descending=wanted.descending, after=after)
@@ -217,6 +236,15 @@ def _take_named(wanted: Wanted) -> Found | None:
     return Found(locked.site_id, already_held=locked.already_held)
 
 
+def _take_in_lane(wanted: Wanted) -> Found | None:
+    choice = lane_search.choose(lanes.wish(wanted), strict=True)
+    if choice is None:
+        return None
+    if wanted.lock and not locations.take(choice.id, choice.site_id, wanted.lock_name, actor=wanted.holder):
+        raise RuntimeError(f"{choice.site_id} changed under its row lock")
+    return Found(choice.site_id, already_held=bool(choice.locked_by))
+
+
 def _consume(own: StorageRequest) -> Found | None:
     """Take over what was granted; ``None`` when it was taken away meanwhile: the request is pending again."""
     takes_lock = own.lock or own.kind == RequestKind.LOCK
@@ -225,7 +253,8 @@ def _consume(own: StorageRequest) -> Found | None:
         holds = reserved or StorageLocation.objects.filter(site_id=own.granted_site, locked_by=own.lock_for).exists()
     else:
         reserved = False
-        holds = search.still_fits(own, own.granted_site)
+        # A lane may look different by now: it is searched again.
+        holds = own.kind != RequestKind.LANE and search.still_fits(own, own.granted_site)
     if holds and requests.complete(own, own.granted_site):
         return Found(own.granted_site, already_held=takes_lock and not reserved)
     requests.reopen(own)
@@ -262,17 +291,23 @@ def _known(wanted: Wanted) -> None:
 
 def _give_up(wanted: Wanted, policy: RetryPolicy) -> GaveUp:
     attempts = max(1, policy.max_retries or 0)
-    return GaveUp(attempts, search.obstacles(wanted.criteria, wanted.lock_name))
+    return GaveUp(attempts, _obstacles(wanted))
+
+
+def _obstacles(wanted: Wanted) -> Obstacles:
+    if wanted.kind == RequestKind.LANE:
+        return lane_search.obstacles(lanes.wish(wanted))
+    return search.obstacles(wanted.criteria, wanted.lock_name)
 
 
 def _waiting(wanted: Wanted, policy: RetryPolicy, now: datetime, locked_by: str = "") -> Waiting:
-    found = search.obstacles(wanted.criteria, wanted.lock_name)
-    named = wanted.kind != RequestKind.FIND
+    found = _obstacles(wanted)
+    named = wanted.criteria.site_id is not None and wanted.kind != RequestKind.FIND
     if named and not locked_by:
         locked_by = next((item.holder for item in found.items if item.why == "locked"), "")
     return Waiting(
         key=wanted.key,
-        why="lock" if named else "location",
+        why=_WHY.get(wanted.kind, "lock"),
         first_at=policy.first_at,
         deadline=policy.deadline,
         attempt=policy.attempt(now),

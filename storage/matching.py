@@ -13,16 +13,16 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import DatabaseError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from storage import locations, requests, search
-from storage.criteria import Criteria, fits, wait_keys
-from storage.models import StorageLocation, StorageRequest
+from storage import lane_matching, locations, requests, search
+from storage.criteria import fits, wait_keys
+from storage.models import LaneWait, StorageLocation, StorageRequest
 from storage.requests import Ended, Wake
 from storage.states import RequestKind, RequestState
 
@@ -125,13 +125,17 @@ class _Matching:
         self._wake = wake
         self._sites = deque(dict.fromkeys(sites))
         self._keys = deque(dict.fromkeys(keys))
+        #: Lanes that have changed, and the marks to be cleared when they are matched: key and revision of a location.
+        self._lanes: dict[str, list[tuple[int, int]]] = {}
         self._grants: list[Grant] = []
 
     def run(self) -> list[Grant]:
         """Work until nothing is left. Ends, because only a grant adds work."""
-        while self._sites or self._keys:
+        while self._sites or self._lanes or self._keys:
             if self._sites:
                 self._match_location(self._sites.popleft())
+            elif self._lanes:
+                self._match_lanes(*self._lanes.popitem())
             else:
                 self._match_request(self._keys.popleft())
         return self._grants
@@ -140,42 +144,73 @@ class _Matching:
         row = StorageRequest.objects.filter(key=key, state=RequestState.PENDING).first()
         if row is None:
             return
+        look = self._look_for_lane if row.kind == RequestKind.LANE else self._look_for_location
         progress = True
         while progress:
             before = len(self._grants)
-            for site_id in _sites_for(row):
-                self._match_location(site_id)
-                if any(grant.key == key for grant in self._grants[before:]):
-                    return
+            look(row)
+            if any(grant.key == key for grant in self._grants[before:]):
+                return
             progress = len(self._grants) > before
         requests.mark_matched(row)
 
+    def _look_for_location(self, row: StorageRequest) -> None:
+        before = len(self._grants)
+        for site_id in _sites_for(row):
+            self._match_location(site_id)
+            if any(grant.key == row.key for grant in self._grants[before:]):
+                return
+
+    def _look_for_lane(self, row: StorageRequest) -> None:
+        group = lane_matching.usable_group(row)
+        if group is not None:
+            self._match_lanes(group, [])
+
     def _match_location(self, site_id: str) -> None:
         """Serve the waits for one location, in batches, until it is taken or nobody is left; wake after each commit."""
-        seen = StorageLocation.objects.filter(site_id=site_id).first()
+        lane = LaneWait.objects.filter(group_name=OuterRef("group_name"))
+        seen = StorageLocation.objects.annotate(lane_is_wanted=Exists(lane)).filter(site_id=site_id).first()
         if seen is None:
             return
+        if seen.lane_is_wanted:
+            # Its mark stays until the lane was matched too.
+            self._lanes.setdefault(seen.group_name, []).append((seen.pk, seen.rev))
         if not _waits_for(seen).exists():
             # Whoever starts to wait from here on sees the location as it is; only a later change marks it again.
-            if seen.match_wanted_at is not None:
+            if seen.match_wanted_at is not None and not seen.lane_is_wanted:
                 locations.mark_matched(seen.pk, seen.rev)
             return
-        batch = _Batch()
+        batch = _Batch(keeps_mark=seen.lane_is_wanted)
         while batch.more:
             with transaction.atomic(durable=True):
                 heads = batch.serve(StorageLocation.objects.select_for_update().get(pk=seen.pk))
             self._keys.extend(heads)
-            for grant in batch.grants:
-                self._wake(grant.holder, grant.key)
-            self._grants += batch.grants
+            self._tell(batch.grants)
+
+    def _match_lanes(self, group: str, marks: Sequence[tuple[int, int]]) -> None:
+        """Serve the waits for the lanes of a group, a bounded number per transaction, until it has no more to give."""
+        while True:
+            with transaction.atomic(durable=True):
+                served = lane_matching.serve(group)
+            if not served:
+                break
+            self._tell([Grant(row.holder, row.key, site_id) for row, site_id in served])
+        for pk, rev in marks:
+            locations.mark_matched(pk, rev)
+
+    def _tell(self, grants: Sequence[Grant]) -> None:
+        for grant in grants:
+            self._wake(grant.holder, grant.key)
+        self._grants += grants
 
 
 class _Batch:
     """The match of one location, a bounded number of requests at a time, in order of rank."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, keeps_mark: bool) -> None:
         self.more = True
         self.grants: list[Grant] = []
+        self._keeps_mark = keeps_mark
         self._after: tuple[int, int] | None = None
         #: Fair queues whose head does not fit: nobody behind it may be served.
         self._blocked: set[str] = set()
@@ -192,7 +227,7 @@ class _Batch:
                 served.append(row)
                 self.grants.append(Grant(row.holder, row.key, location.site_id))
         self.more = len(rows) == _BATCH
-        if not self.more and location.match_wanted_at is not None:
+        if not self.more and location.match_wanted_at is not None and not self._keeps_mark:
             locations.mark_matched(location.pk, location.rev)
         return requests.next_heads(served)
 
@@ -232,8 +267,7 @@ def _sites_for(row: StorageRequest) -> list[str]:
     """Locations worth a match for this request: those that fit it now."""
     if row.kind != RequestKind.FIND:
         return [row.site_id] if row.site_id is not None else []
-    wanted = Criteria(row.site_id, row.group_name, row.filled, row.content, row.type, row.locked)
-    found = search.candidates(wanted, row.lock_for, descending=row.descending)
+    found = search.candidates(requests.criteria_of(row), row.lock_for, descending=row.descending)
     return [candidate.site_id for candidate in found]
 
 

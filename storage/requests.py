@@ -1,4 +1,4 @@
-"""The only writer of request rows: submit, grant, consume, give up, cancel, prune.
+"""The only writer of request rows: submit, grant, consume, give up, withdraw, cancel, prune.
 
 A request is a wait, not a poll: it costs nothing until ``storage.matching`` grants it. All functions run in the
 caller's transaction. Lock order: the caller's own record, locations by id, then requests.
@@ -6,7 +6,7 @@ caller's transaction. Lock order: the caller's own record, locations by id, then
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -14,9 +14,9 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from storage import criteria, locations
-from storage.criteria import RetryPolicy, Wanted
+from storage.criteria import Criteria, RetryPolicy, Wanted
 from storage.errors import TooManyRequests
-from storage.models import StorageRequest
+from storage.models import LaneWait, StorageRequest
 from storage.states import ENDED, RequestKind, RequestState
 
 _CANCEL_ROUNDS = 10
@@ -67,7 +67,7 @@ def submit(
     if replaces is not None:
         _delete([replaces.pk])
     asked = wanted.criteria
-    return StorageRequest.objects.create(
+    request = StorageRequest.objects.create(
         key=wanted.key,
         holder=wanted.holder,
         lock_for=wanted.lock_name,
@@ -78,6 +78,7 @@ def submit(
         content=asked.content,
         type=asked.type,
         locked=asked.locked,
+        lane_groups=list(asked.groups) or None,
         lock=wanted.lock,
         fair=wanted.fair,
         descending=wanted.descending,
@@ -92,6 +93,8 @@ def submit(
         due_at=policy.deadline,
         match_wanted_at=Now(),
     )
+    _enter_lanes(request)
+    return request
 
 
 def head_of(fair_key: str) -> int | None:
@@ -115,7 +118,7 @@ def is_behind(wanted: Wanted, policy: RetryPolicy, own: StorageRequest | None) -
 
 def grant(request: StorageRequest, site_id: str) -> bool:
     """Pending to granted; false when it was withdrawn or granted meanwhile."""
-    return _move(
+    granted = _move(
         request.pk,
         RequestState.PENDING,
         state=RequestState.GRANTED,
@@ -123,6 +126,9 @@ def grant(request: StorageRequest, site_id: str) -> bool:
         granted_site=site_id,
         due_at=Now(),
     )
+    if granted:
+        _leave_lanes(request)
+    return granted
 
 
 def complete(request: StorageRequest, site_id: str) -> bool:
@@ -138,7 +144,7 @@ def expire(request: StorageRequest, reason: str = "deadline") -> bool:
 def reopen(request: StorageRequest) -> bool:
     """Granted to pending: the location was taken away before the run consumed it. Place and deadline stay."""
     wanted = _wanted(request)
-    return _move(
+    reopened = _move(
         request.pk,
         RequestState.GRANTED,
         state=RequestState.PENDING,
@@ -149,6 +155,9 @@ def reopen(request: StorageRequest) -> bool:
         fair_key=criteria.fair_key(wanted),
         match_wanted_at=Now(),
     )
+    if reopened:
+        _enter_lanes(request)
+    return reopened
 
 
 def cancel_for(holder: str, *, reason: str = "run ended") -> Ended:
@@ -161,12 +170,29 @@ def withdraw(key: str, *, actor: str, reason: str) -> Ended:
     return _cancel(Q(key=key), actor=actor, reason=f"withdrawn by {actor}: {reason}"[:255])
 
 
+def stop(keys: Collection[str], holder: str) -> Ended:
+    """End the waits of a run that were made under these keys: the branches that made them are stopped."""
+    return _cancel(Q(holder=holder, key__in=keys), actor=holder, reason="branch stopped") if keys else Ended()
+
+
 def reprioritise(holder: str, priority: int) -> int:
-    """Move the pending requests of a run to their new place; returns how many."""
+    """Move the pending requests of a run to their new place; returns how many.
+
+    Whoever comes to the head of a fair queue by that is matched by the next sweep.
+    """
     moved = 0
+    queues: set[str | None] = set()
     for row in StorageRequest.objects.filter(holder=holder, state=RequestState.PENDING).exclude(priority=priority):
         rank = criteria.rank(RequestKind(row.kind), priority, row.first_at)
-        moved += _move(row.pk, RequestState.PENDING, priority=priority, rank=rank)
+        if _move(row.pk, RequestState.PENDING, priority=priority, rank=rank):
+            moved += 1
+            queues.add(row.fair_key)
+            if row.kind == RequestKind.LANE:
+                LaneWait.objects.filter(request_id=row.pk).update(rank=rank)
+    for fair_key in queues - {None}:
+        head = head_of(str(fair_key))
+        if head is not None:
+            _move(head, RequestState.PENDING, match_wanted_at=Now())
     return moved
 
 
@@ -235,9 +261,28 @@ def _cancel(which: Q, *, actor: str, reason: str) -> Ended:
 
 
 def _end(request: StorageRequest, state: RequestState, **columns: object) -> bool:
-    return _move(
-        request.pk, RequestState(request.state), state=state, ended_at=Now(), due_at=Now(), **_NOBODY_WAITS, **columns
-    )
+    before = RequestState(request.state)
+    ended = _move(request.pk, before, state=state, ended_at=Now(), due_at=Now(), **_NOBODY_WAITS, **columns)
+    if ended and before == RequestState.PENDING:
+        _leave_lanes(request)
+    return ended
+
+
+def _enter_lanes(request: StorageRequest) -> None:
+    """Queue a pending lane request in each of its groups."""
+    if request.kind != RequestKind.LANE:
+        return
+    entries = []
+    for group in request.lane_groups or ():
+        wants, direct = criteria.lane_keys(group, bool(request.filled), request.content)
+        entries.append(LaneWait(request=request, group_name=group, wants=wants, wants_direct=direct, rank=request.rank))
+    LaneWait.objects.bulk_create(entries)
+
+
+def _leave_lanes(request: StorageRequest) -> None:
+    if request.kind == RequestKind.LANE:
+        rows = LaneWait.objects.filter(request_id=request.pk)
+        rows._raw_delete(using=rows.db)
 
 
 def _move(pk: int, expected: RequestState, **columns: object) -> bool:
@@ -252,15 +297,25 @@ def _delete(ids: Sequence[int]) -> int:
     return int(rows._raw_delete(using=rows.db)) if ids else 0
 
 
-def _wanted(request: StorageRequest) -> Wanted:
-    asked = criteria.Criteria(
-        request.site_id, request.group_name, request.filled, request.content, request.type, request.locked
+def criteria_of(request: StorageRequest) -> Criteria:
+    """The wish of a request as a value."""
+    return Criteria(
+        request.site_id,
+        request.group_name,
+        request.filled,
+        request.content,
+        request.type,
+        request.locked,
+        tuple(request.lane_groups or ()),
     )
+
+
+def _wanted(request: StorageRequest) -> Wanted:
     return Wanted(
         key=request.key,
         holder=request.holder,
         kind=RequestKind(request.kind),
-        criteria=asked,
+        criteria=criteria_of(request),
         lock_for=request.lock_for,
         lock=request.lock,
         fair=request.fair,

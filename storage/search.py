@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Case, CharField, Count, Q, QuerySet, Value, When
 
@@ -35,7 +36,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Why one location cannot be taken: ``off`` (disabled, or sensor unknown), ``locked``, ``fill`` or ``content``."""
+    """Why one location cannot be taken: ``off`` (disabled, or sensor unknown), ``locked``, ``fill`` or ``content``.
+
+    ``lane``: the location blocks that lane; without a ``site_id`` the lane holds nothing to take, or has no place.
+    """
 
     site_id: str
     why: str
@@ -43,6 +47,7 @@ class Obstacle:
     since: datetime | None = None
     detail: str = ""
     until: datetime | None = None
+    lane: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +129,13 @@ class Conditions:
 
 def conditions(wanted: Criteria, holder: str) -> Conditions:
     """Translate criteria; what is not asked for is in nobody's way."""
-    fixed = {
+    fixed: dict[str, Any] = {
         column: value
         for column, value in (("site_id", wanted.site_id), ("group_name", wanted.group), ("type", wanted.type))
         if value is not None
     }
+    if wanted.groups:
+        fixed["group_name__in"] = wanted.groups
     return Conditions(
         fixed=Q(**fixed) if fixed else Q(pk__isnull=False),
         off=Q(disabled=True) | Q(sync_failed=True),

@@ -11,9 +11,9 @@ from datetime import datetime
 
 from django.db.models import Count, Q, QuerySet
 
-from storage import search
+from storage import lane_search, lanes, requests, search
 from storage.criteria import Criteria, wait_keys
-from storage.models import Area, LocationEvent, StorageLocation, StorageRequest
+from storage.models import Area, LaneWait, LocationEvent, StorageLocation, StorageRequest
 from storage.search import Obstacles
 from storage.states import RequestKind, RequestState
 
@@ -192,11 +192,12 @@ def ended_requests(since: datetime, *, limit: int = PAGE) -> list[StorageRequest
 
 
 def who_wants(site_id: str, *, limit: int = 12) -> list[StorageRequest]:
-    """Pending requests that this location could serve by its values, in order of grants. Two queries."""
+    """Pending requests that this location, or its lane, could serve by its values, in order of grants. Two queries."""
     row = StorageLocation.objects.filter(site_id=site_id).first()
     if row is None:
         return []
-    waits = StorageRequest.objects.filter(wait_key__in=list(wait_keys(row)))
+    lane = LaneWait.objects.filter(group_name=row.group_name).values("request_id")
+    waits = StorageRequest.objects.filter(Q(wait_key__in=list(wait_keys(row))) | Q(pk__in=lane))
     return list(waits.order_by("rank", "id")[:limit])
 
 
@@ -213,12 +214,9 @@ def place(request: StorageRequest) -> Place | None:
 
 def obstacles(request: StorageRequest) -> Obstacles:
     """What is in the way of a request right now, with the first 12 locations and their holders. Two queries."""
-    return search.obstacles(criteria_of(request), request.lock_for)
-
-
-def criteria_of(request: StorageRequest) -> Criteria:
-    """The wish of a request as a value."""
-    return Criteria(request.site_id, request.group_name, request.filled, request.content, request.type, request.locked)
+    if request.kind == RequestKind.LANE:
+        return lane_search.obstacles(lanes.wish_of(request))
+    return search.obstacles(requests.criteria_of(request), request.lock_for)
 
 
 _Question = tuple[Criteria, str]
@@ -226,7 +224,7 @@ _Question = tuple[Criteria, str]
 
 def _question(row: StorageRequest) -> _Question:
     """Requests with the same question share one count; the holder matters only where own locks are usable."""
-    asked = criteria_of(row)
+    asked = requests.criteria_of(row)
     return asked, (row.lock_for if asked.locked is not False else "")
 
 
@@ -257,7 +255,7 @@ def _queue_row(row: StorageRequest, counts: CandidateCounts) -> QueueRow:
         key=row.key,
         holder=row.holder,
         kind=RequestKind(row.kind),
-        criteria=criteria_of(row),
+        criteria=requests.criteria_of(row),
         lock=row.lock,
         fair=row.fair,
         priority=row.priority,

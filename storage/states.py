@@ -22,11 +22,12 @@ class LocationType(models.IntegerChoices):
 class RequestKind(models.TextChoices):
     """What a request waits for.
 
-    ``find``: any location that fits the criteria. ``lock``: one named location. ``released``: that one named location
-    has no other holder any more.
+    ``find``: any location that fits the criteria. ``lane``: the reachable location of a dense lane. ``lock``: one named
+    location. ``released``: that one named location has no other holder any more.
     """
 
     FIND = "find", _("Find")
+    LANE = "lane", _("Find in a lane")
     LOCK = "lock", _("Lock")
     RELEASED = "released", _("Release")
 

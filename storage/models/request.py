@@ -1,4 +1,4 @@
-"""One wait for a location.
+"""One wait for a location, and the lanes it waits for.
 
 Rows are written by ``storage.requests`` and nobody else. ``wait_key`` and ``fair_key`` are NULL unless the request is
 pending, which makes their indexes hold waiting requests only (MariaDB has no partial indexes).
@@ -31,6 +31,8 @@ class StorageRequest(models.Model):
     content = ExactCharField(max_length=255, null=True, blank=True)
     type = models.SmallIntegerField(null=True, blank=True)
     locked = models.BooleanField(null=True, blank=True, default=False)
+    #: The groups of a lane request, in the order in which they are tried.
+    lane_groups = models.JSONField(null=True, blank=True, editable=False)
 
     lock = models.BooleanField(default=False)
     fair = models.BooleanField(default=False)
@@ -85,10 +87,37 @@ class StorageRequest(models.Model):
             ),
             models.CheckConstraint(
                 name="storage_req_site",
-                condition=Q(kind=RequestKind.FIND) | Q(site_id__isnull=False),
+                condition=Q(kind__in=(RequestKind.FIND, RequestKind.LANE)) | Q(site_id__isnull=False),
             ),
             models.CheckConstraint(name="storage_req_holder", condition=~Q(holder="") & ~Q(lock_for="")),
         )
 
     def __str__(self) -> str:
         return str(self.key)
+
+
+class LaneWait(models.Model):
+    """A group that a pending lane request names. The rows go when it is pending no more.
+
+    A request that names several groups waits in several queues; these are the entries of the queues.
+    """
+
+    request = models.ForeignKey(StorageRequest, on_delete=models.DO_NOTHING, related_name="lane_waits")
+    group_name = ExactCharField(max_length=128)
+    #: What it wants of the lane, and of the direct locations of the group: see ``storage.criteria.lane_keys``.
+    wants = models.CharField(max_length=32)
+    wants_direct = models.CharField(max_length=32)
+    rank = models.BigIntegerField()
+
+    class Meta:
+        verbose_name = _("wait for a lane")
+        verbose_name_plural = _("waits for lanes")
+        default_permissions = ()
+        indexes = (
+            models.Index(fields=("group_name",), name="storage_lane_group"),
+            models.Index(fields=("wants", "rank", "request"), name="storage_lane_wants"),
+            models.Index(fields=("wants_direct", "rank", "request"), name="storage_lane_direct"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.request_id} in {self.group_name}"

@@ -58,6 +58,27 @@ def find(
         return finding.find(wanted, first_at=first_at, now=now, period_ms=1000, retries=retries, values=values)
 
 
+def find_in_lane(
+    holder: str,
+    *groups: str,
+    filled: bool,
+    content: str | None = None,
+    lock: bool = True,
+    key: str = "",
+    now: datetime = START,
+    first_at: datetime = START,
+    retries: int | None = None,
+    priority: int = 0,
+    values: StorageValues = VALUES,
+) -> Outcome:
+    """Search dense lanes like a run's block does, in a transaction of its own; the group is L unless some are given."""
+    wanted = finding.named_lanes(
+        key or f"{holder}:lane", holder, groups or ("L",), filled=filled, content=content, lock=lock, priority=priority
+    )
+    with transaction.atomic():
+        return finding.find(wanted, first_at=first_at, now=now, period_ms=1000, retries=retries, values=values)
+
+
 def lock(holder: str, site_id: str, *, now: datetime = START, retries: int | None = None, **wish: object) -> Outcome:
     """Lock one location like a run's block does."""
     wanted = finding.named_lock(f"{holder}:lock", holder, site_id, **wish)  # type: ignore[arg-type]
