@@ -20,7 +20,7 @@ from execution.errors import BlockError, PlanErrors
 from execution.inputs import InputNote
 from execution.limits import RunInfo
 from execution.values import NestingError, dump_tagged
-from scheduler import clock, conf, doorbell, process, transitions
+from scheduler import clock, conf, doorbell, driver, process, transitions
 from scheduler.errors import Refused
 from scheduler.models import TaskDefinition, TaskRecord
 from scheduler.states import Status
@@ -174,9 +174,9 @@ def _insert(record: TaskRecord, notes: tuple[InputNote, ...]) -> Submitted:
     try:
         if transaction.get_connection().in_atomic_block:
             with transaction.atomic():
-                record.save(force_insert=True)
+                driver.insert(record)
         else:
-            record.save(force_insert=True)
+            driver.insert(record)
     except IntegrityError:
         earlier = _earlier(record)
         if earlier is None:

@@ -1,0 +1,45 @@
+"""Statements of the hot paths through the driver: what every run of a plant pays must not be what the ORM costs.
+
+For these few only; everything else goes through the ORM.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import lru_cache
+
+from django.db import DEFAULT_DB_ALIAS, connections, models
+
+_PLAIN = (models.CharField, models.TextField, models.BooleanField, models.IntegerField, models.DateTimeField)
+
+
+def insert(row: models.Model) -> None:
+    """Insert a new row and give it its key: ``save(force_insert=True)`` at half the cost, without its signals.
+
+    Raises:
+        TypeError: the model has a column whose values need more than the driver.
+        django.db.IntegrityError: a unique column has that value already.
+    """
+    here = connections[DEFAULT_DB_ALIAS]
+    sql, attributes = _statement(type(row), here.vendor)
+    adapt = here.ops.adapt_datetimefield_value
+    given = row.__dict__
+    values = [given[name] for name in attributes]
+    with here.cursor() as cursor:
+        cursor.execute(sql, [adapt(value) if isinstance(value, datetime) else value for value in values])
+        row.pk = cursor.lastrowid
+    row._state.adding, row._state.db = False, here.alias
+
+
+@lru_cache(maxsize=8)
+def _statement(model: type[models.Model], vendor: str) -> tuple[str, tuple[str, ...]]:
+    """The INSERT of all columns but the key, and the attributes that fill them."""
+    ops, meta = connections[DEFAULT_DB_ALIAS].ops, model._meta
+    fields = [field for field in meta.concrete_fields if not field.primary_key]
+    for field in fields:
+        if not isinstance(getattr(field, "target_field", field), _PLAIN):
+            raise TypeError(f"{meta.label}.{field.name} cannot be written through the driver")
+    names = ", ".join(ops.quote_name(str(field.column)) for field in fields)
+    marks = ", ".join(["%s"] * len(fields))
+    sql = f"INSERT INTO {ops.quote_name(meta.db_table)} ({names}) VALUES ({marks})"  # noqa: S608 - names are ours
+    return sql, tuple(field.attname for field in fields)
