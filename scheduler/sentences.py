@@ -33,6 +33,12 @@ WAITS: Mapping[str, Promise | str] = {
 
 LOGS: Mapping[str, Promise | str] = {
     "block.print": "{message}",
+    "task.mock-time": _("Stands for work of {ms} ms."),
+    "task.marked-start": _("The work itself starts."),
+    "task.marked-end": _("The work itself has ended."),
+    "task.event": _("Published event {name}."),
+    "task.unknown": _("There is no task record {id}."),
+    "task.left-out": _("{name} of task record {id} is too long to be read."),
     "parallel.window": _("{count} branches; at most {at_once} run at a time, the rest follows."),
     "parallel.failed": _("{block} in {parallel} failed: {message} The branches beside it run to their end first."),
     "site.was-not-locked": _("Location {site} was not locked; there was nothing to unlock."),
