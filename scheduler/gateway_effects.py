@@ -8,6 +8,7 @@ from typing import Any
 
 from execution.effects import Pending, Transacted
 from execution.errors import BlockError
+from scheduler import cache_effects, task_effects
 from scheduler.errors import Refused
 
 
@@ -36,4 +37,4 @@ def carry_out(effect: Transacted, asking: Asking) -> Any | Pending:
         raise BlockError(refusal.code, refusal.message, remedy=refusal.remedy) from refusal
 
 
-_ACTIONS: Mapping[type[Transacted], Action] = {}
+_ACTIONS: Mapping[type[Transacted], Action] = {**cache_effects.ACTIONS, **task_effects.ACTIONS}

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from execution.context import ContextRegister
 from scheduler import conf
+from scheduler.cache_room import CacheRoom
 from scheduler.plans import PlanCache
 from scheduler.queue import ActiveGauge
 
@@ -67,6 +68,7 @@ class Process:
     contexts: ContextRegister = field(default_factory=ContextRegister)
     plans: PlanCache = field(default_factory=lambda: PlanCache(conf.values().plan_cache))
     active_runs: ActiveGauge = field(default_factory=ActiveGauge)
+    cache_room: CacheRoom = field(default_factory=CacheRoom)
     pid: int = field(default_factory=os.getpid)
     host: str = field(default_factory=socket.gethostname)
 

@@ -27,6 +27,7 @@ from scheduler.models import (
     LogLine,
     ProcessRow,
     RunState,
+    TaskEvent,
     TaskRecord,
     Wait,
 )
@@ -55,6 +56,7 @@ class Pruned:
     effects: int = 0
     orders: int = 0
     audit: int = 0
+    events: int = 0
     counters: int = 0
     processes: int = 0
     storage: int = 0
@@ -80,6 +82,7 @@ def run_once(now: datetime | None = None) -> Pruned:
         log_lines=_rounds(lambda: _oldest(LogLine, _logged(moment, values.log_days), values.log_rows)),
         journal=_rounds(lambda: _oldest(JournalEntry, None, values.journal_rows)),
         audit=_rounds(lambda: _oldest(AuditEntry, _noted(moment, values.audit_days), values.audit_rows)),
+        events=_rounds(lambda: _oldest(TaskEvent, _noted(moment, values.event_days), values.event_rows)),
         effects=_rounds(lambda: _effects(moment, values)),
         orders=_rounds(lambda: _orders(moment, values)),
         records=_rounds(lambda: _records(moment, values)),
@@ -191,6 +194,7 @@ def _delete_records(pks: list[int]) -> int:
             continue
     with transaction.atomic():
         TaskRecord.objects.filter(parent_id__in=pks).update(parent=None)
+        TaskEvent.objects.filter(record_id__in=pks).update(record=None)  # events have a retention of their own
         return _delete(TaskRecord, pks)
 
 
