@@ -28,6 +28,8 @@ from scheduler.states import Status
 #: Characters of the JSON text of all inputs together.
 MAX_INPUTS = 1_000_000
 _ID_LENGTH = 128
+#: Beginning of the name of a queue that one process serves for itself alone.
+PRIVATE_QUEUE = "inline-"
 #: No 0/o, 1/l/i: people read these aloud.
 _LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
 
@@ -96,6 +98,7 @@ def submit(
         inputs=values,
         out_order_no=out_order_no or None,
         parent=parent,
+        depth=0 if parent is None else parent.depth + 1,
         periodic=periodic,
         created_by=actor[:150],
     )
@@ -120,27 +123,44 @@ def _definition(label: str | None) -> TaskDefinition:
     return found
 
 
-def _check_given(priority: int, record_id: str | None, out_order_no: str | None, queue: str | None) -> None:
+def check_priority(priority: int) -> None:
+    """Return when it can be a run's priority.
+
+    Raises:
+        Refused: ``priority_invalid``.
+    """
     if isinstance(priority, bool) or not isinstance(priority, int) or not -(2**31) <= priority < 2**31:
         raise Refused(
             "priority_invalid",
             f"The priority {str(priority)[:60]} cannot be used.",
             f"Give a whole number from {-(2**31)} to {2**31 - 1}.",
         )
+
+
+def _check_given(priority: int, record_id: str | None, out_order_no: str | None, queue: str | None) -> None:
+    check_priority(priority)
     for name, value, longest in (
         ("record id", record_id, _ID_LENGTH),
         ("out-order number", out_order_no, _ID_LENGTH),
         ("queue", queue, 64),
     ):
-        if value is None:
-            continue
-        # White space around it: some databases compare without trailing blanks, so it could name two runs.
-        if len(value) > longest or not value or value != value.strip() or not value.isprintable():
-            raise Refused(
-                "key_invalid",
-                f"The {name} {value[:60]!r} cannot be used.",
-                f"Give 1 to {longest} printable characters without white space around them, or leave it out.",
-            )
+        if value is not None:
+            check_key(name, value, longest)
+
+
+def check_key(name: str, value: str, longest: int = _ID_LENGTH) -> None:
+    """Return when ``value`` can name a run; ``name`` says what it is.
+
+    Raises:
+        Refused: ``key_invalid``.
+    """
+    # White space around it: some databases compare without trailing blanks, so it could name two runs.
+    if len(value) > longest or not value or value != value.strip() or not value.isprintable():
+        raise Refused(
+            "key_invalid",
+            f"The {name} {value[:60]!r} cannot be used.",
+            f"Give 1 to {longest} printable characters without white space around them, or leave it out.",
+        )
 
 
 def _bound(version_id: int, label: str, given: Mapping[str, Any]) -> tuple[str, Sequence[InputNote]]:
@@ -178,9 +198,15 @@ def _insert(record: TaskRecord, notes: tuple[InputNote, ...]) -> Submitted:
         else:
             driver.insert(record)
     except IntegrityError:
-        earlier = _earlier(record)
+        earlier, *others = _earlier(record) or [None]
         if earlier is None:
             raise
+        if others:
+            raise Refused(
+                "keys_differ",
+                f"The record id belongs to one run and the out-order number to another, {others[0].record_id}.",
+                "Give the two ids of one run, or only one of them.",
+            ) from None
         if earlier.definition_id != record.definition_id:
             taken = earlier.record_id if earlier.record_id == record.record_id else record.out_order_no
             raise Refused(
@@ -194,8 +220,9 @@ def _insert(record: TaskRecord, notes: tuple[InputNote, ...]) -> Submitted:
     return Submitted(record, created=True, notes=notes)
 
 
-def _earlier(record: TaskRecord) -> TaskRecord | None:
+def _earlier(record: TaskRecord) -> list[TaskRecord]:
+    """The runs that have one of these keys, the one with the record id first."""
     same = Q(record_id=record.record_id)
     if record.out_order_no:
         same |= Q(out_order_no=record.out_order_no)
-    return TaskRecord.objects.filter(same).order_by("pk").first()
+    return sorted(TaskRecord.objects.filter(same), key=lambda row: row.record_id != record.record_id)

@@ -106,12 +106,16 @@ def get_task_record(run: Here, params: RecordParams) -> Generator[Effect, Any, d
     Its keys: id, defId, defLabel, defVersion, status (the code), createdOn, endedOn, endedReason, firstExecutorTime,
     executorTime (seconds), agvId, priority, outOrderNo, stateDescription, inputParams and variables (JSON texts),
     workTypes, workStations, parentTaskRecordId, rootTaskRecordId, ifHaveChildTask, periodicTask. When there is no such
-    record, ``taskRecord`` is null and the log has a warning.
+    record, ``taskRecord`` is null; inputParams or variables of more than 262,144 characters are. Both are warnings in
+    the log.
     """
     record_id = _given(params.task_record_id)
     found = yield ReadTask(record_id)
     if found is None:
-        yield _unknown(record_id)
+        yield Log("task.unknown", {"id": record_id}, level=4)
+    for name in ("inputParams", "variables"):
+        if found is not None and found.get(name, "") is None:
+            yield Log("task.left-out", {"id": record_id, "name": name}, level=4)
     return {"taskRecord": found}
 
 
@@ -144,7 +148,3 @@ def _given(value: str | None, name: str = "taskRecordId") -> str:
     if not value:
         raise BlockError("task.empty", f"{name} is empty.", remedy="Give it a value.")
     return value
-
-
-def _unknown(record_id: str) -> Log:
-    return Log("task.unknown", {"id": record_id}, level=4)

@@ -17,9 +17,8 @@ from execution.rows import json_text
 from execution.values import to_plain
 
 MAX_LIST = 190
-MAX_EVENT_NAME = 190
-MAX_DATA = 65_536
-"""Characters of an event's data, and of a response's body."""
+MAX_BODY = 65_536
+"""Characters of a response's body as JSON."""
 
 
 @dataclass(slots=True)
@@ -61,14 +60,6 @@ def comma_list(value: Any) -> str | None:
     return words
 
 
-def event_data(value: Any) -> str | None:
-    """Any value; a list or map is written as JSON."""
-    words = stored_text(value)
-    if words is not None and len(words) > MAX_DATA:
-        raise ValueError(f"at most {MAX_DATA} characters are possible, not {len(words)}")
-    return words
-
-
 @dataclass(slots=True)
 class MockTimeCostParams:
     """Parameters of MockTimeCostBp."""
@@ -96,7 +87,9 @@ class EventParams:
     """Parameters of TriggerTaskEventBp."""
 
     event_name: str | None = param(text, required=True, help="The name, at most 190 characters.")
-    event_data: str | None = param(event_data, help="What goes with it, at most 65,536 characters; left out: nothing.")
+    event_data: str | None = param(
+        stored_text, help="What goes with it: text as it is, a list or map as JSON; at most 65,536 characters."
+    )
 
 
 @dataclass(slots=True)
@@ -186,19 +179,19 @@ def work_types(run: Here, params: WorkTypesParams) -> Generator[Effect, Any, Non
 @block(
     "TriggerTaskEventBp",
     params=EventParams,
-    errors={"task.empty": "eventName gives no value", "event.name": "eventName is longer than 190 characters"},
+    errors={
+        "task.empty": "eventName gives no value",
+        "event_name": "the name is too long, or has blanks around it or characters that cannot be printed",
+        "event_too_long": "the data are longer than 65,536 characters",
+    },
     example={"eventName": "pallet ready", "eventData": {"pallet": "P-17"}},
 )
 def trigger_task_event(run: Here, params: EventParams) -> Generator[Effect, Any, None]:
     """Publishes an event for other systems and scripts, and says so in the log. Events are kept for a while."""
-    name = params.event_name
-    if not name:
+    if not params.event_name:
         raise BlockError("task.empty", "eventName is empty.", remedy="Give it a value.")
-    if len(name) > MAX_EVENT_NAME:
-        words = f"eventName has {len(name)} characters; at most {MAX_EVENT_NAME} are possible."
-        raise BlockError("event.name", words, remedy="Give a shorter name, and put the rest into eventData.")
-    yield PublishEvent(name, params.event_data or "")
-    yield Log("task.event", {"name": name})
+    yield PublishEvent(params.event_name, params.event_data or "")
+    yield Log("task.event", {"name": params.event_name})
 
 
 @block(
@@ -210,8 +203,8 @@ def trigger_task_event(run: Here, params: EventParams) -> Generator[Effect, Any,
 def set_response(run: Here, params: ResponseParams) -> Generator[Effect, Any, None]:
     """Stores the answer of a task that another system waits for; the last one counts."""
     length = len(json_text(params.body))
-    if length > MAX_DATA:
-        words = f"body is {length} characters long as JSON; at most {MAX_DATA} are possible."
+    if length > MAX_BODY:
+        words = f"body is {length} characters long as JSON; at most {MAX_BODY} are possible."
         raise BlockError("response.too-large", words, remedy="Answer with a reference instead of the data.")
     code = 200 if params.code is None else params.code
     yield SetFacts({"response": {"code": code, "body": to_plain(params.body)}})

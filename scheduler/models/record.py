@@ -75,8 +75,8 @@ class TaskRecord(models.Model):
     #: How many sub-task calls deep it is; 0 for a run that somebody started.
     depth = models.PositiveSmallIntegerField(default=0)
     parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="children")
-    #: The attempt of the parent that started it and must still be told if it does not end well. 0: nobody has to be
-    #: told, or the one that waits for it will be.
+    #: ``history_attempt`` of the parent that must still be told if it does not end well. 0: nobody has to be told, or
+    #: the block that waits for it will be.
     watched_attempt = models.PositiveIntegerField(default=0)
     root_record_id = ExactCharField(max_length=128, blank=True, default="")
     periodic = models.BooleanField(default=False)
