@@ -251,6 +251,8 @@ def _end_children(pks: Sequence[int], actor: str) -> None:
     children = list(TaskRecord.objects.filter(parent_id__in=pks, status__in=ACTIVE).values_list("pk", flat=True))
     if not children:
         return
+    # Of these ends the parent knows: when it is continued, they are no news.
+    TaskRecord.objects.filter(pk__in=children, watched_attempt__gt=0).update(watched_attempt=0)
     reason = "the parent run ended"
     ended = set(_settle_batch(children, Status.CANCELLED, reason, actor))
     request_stop([pk for pk in children if pk not in ended], reason=reason, actor=actor)

@@ -1,7 +1,7 @@
 """Waking runs: something they wait for has happened.
 
 A run that is being suspended at this very moment has no wait rows yet, so a key leads to its run through what it names
-(the effect, the order, the storage request), not through the waits alone. A wake that finds the run not waiting is
+(the effect, the order, the storage request, the child), not through the waits alone. A wake that finds the run not waiting is
 counted on it, and the compare-and-set of its suspension sees that.
 """
 
@@ -14,7 +14,7 @@ from scheduler import conflicts, doorbell, transitions
 from scheduler.models import Effect, FleetOrder, TaskRecord, Wait
 from storage.models import StorageRequest
 
-EFFECT, ORDER, SITE = "effect:", "order:", "site:"
+EFFECT, ORDER, SITE, SUBTASK = "effect:", "order:", "site:", "subtask:"
 #: Keys looked up in one statement.
 _BATCH = 500
 
@@ -56,7 +56,7 @@ def wake_records(pks: Iterable[int]) -> int:
 
 def _records_of(keys: Sequence[str]) -> set[int]:
     pks = set(Wait.objects.filter(key__in=keys).values_list("record_id", flat=True))
-    effects, orders, sites = (_tails(keys, prefix) for prefix in (EFFECT, ORDER, SITE))
+    effects, orders, sites, children = (_tails(keys, prefix) for prefix in (EFFECT, ORDER, SITE, SUBTASK))
     if effects:
         pks.update(_known(Effect.objects.filter(key__in=effects).values_list("record_id", flat=True)))
     if orders:
@@ -64,6 +64,8 @@ def _records_of(keys: Sequence[str]) -> set[int]:
     if sites:
         holders = set(StorageRequest.objects.filter(key__in=sites).values_list("holder", flat=True))
         pks.update(TaskRecord.objects.filter(record_id__in=holders).values_list("pk", flat=True))
+    if children:
+        pks.update(_known(TaskRecord.objects.filter(record_id__in=children).values_list("parent_id", flat=True)))
     return pks
 
 
