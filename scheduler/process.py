@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import time
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -36,6 +37,8 @@ class Duty:
     block: str = ""
     since_ms: int = 0
     runs: int = 0
+    #: When the last run left this process, on the monotonic clock.
+    ended: float = 0.0
     #: Contexts that outlived their run at the last look; anything but 0 is a leak.
     leaked: int = 0
     #: The worker is asked to end after what it does now; stays set.
@@ -55,6 +58,7 @@ class Duty:
         self.stop = None
         self.runs += 1
         self.progress += 1
+        self.ended = time.monotonic()
 
 
 @dataclass(slots=True)

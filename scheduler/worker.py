@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import gc
 import logging
+import time
 
 from django.db import Error, connection
 
-from scheduler import executor
+from scheduler import conflicts, executor
 from scheduler.process import Process, current
 
 logger = logging.getLogger(__name__)
 
 #: Types of referrers named when a context outlived its run.
 _NAMED = 8
+#: A connection that was used so many seconds ago is taken to be alive.
+TRUSTED_S = 1.0
 
 
 def run_claimed(record_pk: int, boot_id: str) -> None:
@@ -27,8 +30,9 @@ def run_claimed(record_pk: int, boot_id: str) -> None:
         SystemExit: the cluster's time-out, after the run was interrupted; the cluster ends this worker.
     """
     process = current()
+    trust_connection(process)
     try:
-        executor.execute(record_pk, process, boot_id=boot_id)
+        _execute(record_pk, process, boot_id)
     except Error:
         # Nothing could be written: the lease or the claim runs out, and another worker takes the run.
         logger.exception("the database failed", extra={"record_pk": record_pk, "worker": process.name})
@@ -36,6 +40,26 @@ def run_claimed(record_pk: int, boot_id: str) -> None:
     finally:
         clean_up(process)
     check_contexts(process)
+
+
+def _execute(record_pk: int, process: Process, boot_id: str) -> None:
+    """Execute; when the connection turns out to be gone before the run has started, once more with a new one."""
+    try:
+        executor.execute(record_pk, process, boot_id=boot_id)
+    except Error as error:
+        if not conflicts.is_passing(error):
+            raise
+        connection.close()
+        executor.execute(record_pk, process, boot_id=boot_id)
+
+
+def trust_connection(process: Process) -> None:
+    """Save the question whether the server is still there, which django-q2 has every task begin with.
+
+    It costs a round trip for each run; a connection that worked a moment ago needs no question.
+    """
+    if time.monotonic() - process.duty.ended < TRUSTED_S:
+        connection.health_check_done = True  # type: ignore[attr-defined]
 
 
 def clean_up(process: Process) -> None:
