@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from scheduler.errors import Refused
-from scheduler.models import TaskDefinition
+from scheduler.models import DefinitionVersion, TaskDefinition
 
 
 def export(labels: Sequence[str] | None = None) -> str:
@@ -26,18 +26,33 @@ def export(labels: Sequence[str] | None = None) -> str:
                 f"No definition has the label {', '.join(missing)}.",
                 "Labels are shown under Definitions.",
             )
-    return json.dumps([_document(row) for row in rows], ensure_ascii=False, indent=1)
+    return _text([_document(row, row.current) for row in rows])
 
 
-def _document(row: TaskDefinition) -> dict[str, Any]:
-    version = row.current
+def export_version(pk: int, number: int) -> str:
+    """Return the ``.task`` text of one definition as it was at a version; its settings are those of today.
+
+    Raises:
+        Refused: ``version_unknown``.
+    """
+    version = DefinitionVersion.objects.select_related("definition").filter(definition=pk, number=number).first()
+    if version is None:
+        raise Refused("version_unknown", f"There is no version {number}.", "Look at the list of versions.")
+    return _text([_document(version.definition, version)])
+
+
+def _text(documents: Sequence[dict[str, Any]]) -> str:
+    return json.dumps(documents, ensure_ascii=False, indent=1)
+
+
+def _document(row: TaskDefinition, version: DefinitionVersion | None) -> dict[str, Any]:
     return {
+        "status": 0,
         **row.extra,
         "id": row.definition_id,
         "label": row.label,
         "detail": version.detail if version else "{}",
         "version": version.number if version else 0,
-        "status": 0,
         "ifEnable": int(row.periodic_enabled),
         "periodicTask": int(row.periodic),
         "period": row.period_ms,

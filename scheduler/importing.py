@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
 
 from execution import plan
+from execution.calls import SubTaskCall
 from execution.errors import PlanErrors, Problem
-from scheduler import audit, conf, taskfile
-from scheduler.errors import SchedulerError
+from scheduler import audit, callgraph, clock, conf, periodic, taskfile
+from scheduler.errors import Refused, SchedulerError
 from scheduler.models import DefinitionVersion, TaskDefinition
 
 
@@ -28,57 +30,110 @@ class ImportRefused(SchedulerError):
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of one definition: ``created``, ``new_version`` or ``same``; ``warnings`` do not stop an import."""
+    """What became of one definition, or would: ``created``, ``new_version``, ``settings`` (only they change), ``same``
+    or, in a check, ``refused`` for its ``problems``. ``warnings`` do not stop an import."""
 
     label: str
     action: str
     version: int
     warnings: tuple[Problem, ...] = ()
+    path: str = ""
+    problems: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Checked:
+@dataclass(slots=True)
+class _Item:
+    """One definition on its way in. Everything that is wrong with it stands in ``problems``."""
+
     candidate: taskfile.Candidate
-    detail: str
-    digest: str
-    blocks: int
-    warnings: tuple[Problem, ...]
+    definition_id: str
+    detail: str = ""
+    digest: str = ""
+    blocks: int = 0
+    calls: tuple[SubTaskCall, ...] = ()
+    warnings: list[Problem] = field(default_factory=list)
+
+    @property
+    def problems(self) -> list[Problem]:
+        return self.candidate.problems
 
 
 def import_file(
-    name: str, data: bytes, *, actor: str, origin: str, replace: bool = False, dry_run: bool = False
+    name: str, data: bytes, *, actor: str, origin: str, replace: bool = False, only: Collection[str] | None = None
 ) -> list[Imported]:
-    """Import every definition of a file, or none.
+    """Import every definition of a file, or none. ``only``: those with these labels, and nobody looks at the others.
 
     A label that exists is refused unless ``replace``, which makes a new version; unchanged definitions are ``same``.
-    ``dry_run`` checks everything and says what would happen.
 
     Raises:
         ImportRefused: with all problems of all definitions.
     """
-    try:
-        candidates = taskfile.read(name, data)
-    except taskfile.TaskFileError as error:
-        raise ImportRefused(error.problems) from error
-    checked = _check(candidates)
+    candidates = [each for each in _look(name, data) if only is None or each.label in only]
+    if not candidates:
+        raise ImportRefused([Problem(name, "nothing_chosen", "No definition was chosen.", "Choose at least one.")])
+    reason = name[-200:]
     with transaction.atomic():
         # One importer at a time decides about labels; the unique columns are the last word.
-        known = {d.label: d for d in TaskDefinition.objects.select_related("current").select_for_update()}
-        problems = [p for item in checked for p in _conflicts(item.candidate, item.digest, known, replace)]
+        known = _Known(lock=True)
+        items = _checked(candidates, known, replace)
+        problems = [problem for item in items for problem in item.problems]
         if problems:
             raise ImportRefused(problems)
-        results = [_store(item, known, actor, dry_run) for item in checked]
-        if not dry_run:
-            for result in results:
-                audit.record(
-                    actor=actor,
-                    action="import_definition",
-                    object_type="definition",
-                    object_id=result.label,
-                    after={"action": result.action, "version": result.version, "file": name[-100:]},
-                    origin=origin,
-                )
+        results = [_store(item, known, actor, reason) for item in items]
+        for result in results:
+            audit.record(
+                actor=actor,
+                action="import_definition",
+                object_type="definition",
+                object_id=result.label,
+                after={"action": result.action, "version": result.version, "file": name[-100:]},
+                origin=origin,
+            )
     return results
+
+
+def check_file(name: str, data: bytes, *, replace: bool = False) -> list[Imported]:
+    """What an import of each definition of the file would do, without doing anything.
+
+    Raises:
+        ImportRefused: the file as a whole cannot be read.
+    """
+    known = _Known(lock=False)
+    return [_foreseen(item, known) for item in _checked(_look(name, data), known, replace)]
+
+
+def restore(pk: int, number: int, *, actor: str, origin: str, reason: str = "") -> DefinitionVersion:
+    """Make a new version with the content of an earlier one; settings stay. The newest again changes nothing.
+
+    Raises:
+        Refused: ``version_unknown``; ``version_invalid`` when it would not run (any more).
+    """
+    with transaction.atomic():
+        known = _Known(lock=True)
+        row = next((each for each in known.by_label.values() if each.pk == pk), None)
+        version = row.versions.filter(number=number).first() if row is not None else None
+        if row is None or version is None or row.current is None:
+            raise Refused("version_unknown", f"There is no version {number}.", "Look at the list of versions.")
+        if version.digest == row.current.digest:
+            return row.current
+        item = _Item(_as_candidate(row, json.loads(version.detail)), row.definition_id)
+        _compile(item)
+        _follow_calls([item], known)
+        if item.problems:
+            raise Refused("version_invalid", f"Version {number} cannot run: {item.problems[0]}", "Import it corrected.")
+        before = row.current.number
+        _store(item, known, actor, f"v{number}: {reason}" if reason else f"v{number}")
+        audit.record(
+            actor=actor,
+            action="restore_definition",
+            object_type="definition",
+            object_id=row.label,
+            before={"version": before},
+            after={"version": row.current.number, "restored": number},
+            reason=reason,
+            origin=origin,
+        )
+    return row.current
 
 
 def canonical(detail: dict[str, Any]) -> tuple[str, str]:
@@ -88,94 +143,179 @@ def canonical(detail: dict[str, Any]) -> tuple[str, str]:
     return text, hashlib.sha256(ordered.encode()).hexdigest()
 
 
-def _check(candidates: Sequence[taskfile.Candidate]) -> list[_Checked]:
-    checked: list[_Checked] = []
-    problems: list[Problem] = []
-    values = conf.values()
+class _Known:
+    """The definitions there are. Two queries, the second only when somebody asks who calls whom."""
+
+    def __init__(self, *, lock: bool) -> None:
+        rows = TaskDefinition.objects.select_related("current").defer("current__detail")
+        if lock:
+            rows = rows.select_for_update()
+        self.by_label = {row.label: row for row in rows}
+        self.by_id = {row.definition_id: row for row in self.by_label.values()}
+
+    def calls(self) -> dict[str, set[str]]:
+        """Definition id → ids that its current version calls and waits for."""
+        return {
+            row.definition_id: {target for target, waits, _where in row.current.calls if waits}
+            for row in self.by_label.values()
+            if row.current is not None
+        }
+
+
+def _look(name: str, data: bytes) -> list[taskfile.Candidate]:
+    try:
+        return taskfile.look(name, data)
+    except taskfile.TaskFileError as error:
+        raise ImportRefused(error.problems) from error
+
+
+def _checked(candidates: Sequence[taskfile.Candidate], known: _Known, replace: bool) -> list[_Item]:
+    items = []
     for candidate in candidates:
-        try:
-            compiled = plan.compile(
-                candidate.detail,
-                max_block_depth=values.max_block_depth,
-                definition_id=candidate.definition_id or "",
-                strict_variables=values.strict_variables,
-            )
-        except PlanErrors as error:
-            problems.extend(
-                Problem(f"{candidate.path} › {p.path}", p.code, p.message, p.remedy, p.warning) for p in error.problems
-            )
-            continue
-        text, digest = canonical(candidate.detail)
-        checked.append(_Checked(candidate, text, digest, len(compiled.blocks), tuple(compiled.warnings)))
-    if problems:
-        raise ImportRefused(problems)
-    return checked
+        existing = known.by_label.get(candidate.label)
+        definition_id = existing.definition_id if existing else candidate.definition_id or str(uuid.uuid4())
+        item = _Item(candidate, definition_id)
+        items.append(item)
+        if not candidate.problems:
+            _compile(item)
+            _compare(item, known, replace)
+            _advise(item, existing)
+    _follow_calls([item for item in items if not item.problems], known)
+    return items
 
 
-def _conflicts(
-    candidate: taskfile.Candidate, digest: str, known: dict[str, TaskDefinition], replace: bool
-) -> list[Problem]:
-    existing = known.get(candidate.label)
+def _compile(item: _Item) -> None:
+    values = conf.values()
+    try:
+        compiled = plan.compile(
+            item.candidate.detail,
+            max_block_depth=values.max_block_depth,
+            definition_id=item.definition_id,
+            strict_variables=values.strict_variables,
+        )
+    except PlanErrors as error:
+        path = item.candidate.path
+        item.problems.extend(
+            Problem(f"{path} › {p.path}", p.code, p.message, p.remedy, p.warning) for p in error.problems
+        )
+        return
+    item.detail, item.digest = canonical(item.candidate.detail)
+    item.blocks, item.calls = len(compiled.blocks), compiled.calls
+    item.warnings.extend(compiled.warnings)
+
+
+def _compare(item: _Item, known: _Known, replace: bool) -> None:
+    """Refuse a label or an id that is taken."""
+    candidate = item.candidate
+    existing = known.by_label.get(candidate.label)
     if existing is not None:
-        same = existing.current is not None and existing.current.digest == digest
-        if replace or same:
-            return []
-        return [
-            Problem(
-                candidate.path,
-                "WIND_LABEL_ERROR",
-                f"A definition with the label “{candidate.label}” exists.",
-                "Import with --replace to make a new version of it, or give another label.",
+        if not replace and not _is_same(item, existing) and not item.problems:
+            item.problems.append(
+                Problem(
+                    candidate.path,
+                    "WIND_LABEL_ERROR",
+                    f"A definition with the label “{candidate.label}” exists.",
+                    "Import with --replace to make a new version of it, or give another label.",
+                )
             )
-        ]
-    owner = next((d for d in known.values() if d.definition_id == candidate.definition_id), None)
-    if candidate.definition_id and owner is not None:
-        return [
+    elif (owner := known.by_id.get(candidate.definition_id)) is not None:
+        item.problems.append(
             Problem(
                 f"{candidate.path} › id",
                 "id_taken",
                 f"The id belongs to the definition “{owner.label}”.",
                 "Leave the id out, or import it under that label.",
             )
-        ]
-    return []
+        )
 
 
-def _store(item: _Checked, known: dict[str, TaskDefinition], actor: str, dry_run: bool) -> Imported:
+def _advise(item: _Item, existing: TaskDefinition | None) -> None:
+    """What does not stop an import and should be known."""
     candidate = item.candidate
-    existing = known.get(candidate.label)
+    if existing is not None and candidate.definition_id not in ("", existing.definition_id):
+        words = f"The definition keeps its id {existing.definition_id}; sub-task calls must name that."
+        item.warnings.append(
+            Problem("id", "id_kept", words, "Correct the calls, or import it under another label.", warning=True)
+        )
+    if candidate.periodic and candidate.period_ms < periodic.INTERVAL_S * 1000:
+        words = f"A period of {candidate.period_ms} ms is shorter than the {periodic.INTERVAL_S:g} s between two looks."
+        item.warnings.append(Problem("period", "period_short", words, "It starts at every look.", warning=True))
+
+
+def _follow_calls(items: Sequence[_Item], known: _Known) -> None:
+    """Warn about calls of definitions that do not exist; refuse those that would wait for each other for ever."""
+    if not any(item.calls for item in items):
+        return
+    labels = {row.definition_id: row.label for row in known.by_label.values()}
+    labels |= {item.definition_id: item.candidate.label for item in items}
+    waits_for = known.calls()
+    waits_for |= {item.definition_id: {c.definition_id for c in item.calls if c.waits} for item in items}
+    for item in items:
+        for problem in callgraph.unknown_calls(item.calls, labels):
+            item.warnings.append(problem)
+        if way := callgraph.cycle_through(item.definition_id, waits_for):
+            item.problems.append(callgraph.cycle_problem(way, labels, item.candidate.path))
+
+
+def _is_same(item: _Item, existing: TaskDefinition) -> bool:
+    if existing.current is None or existing.current.digest != item.digest:
+        return False
+    wanted = _settings(item.candidate)
+    # To Python 1, 1.0 and true are one value; to who reads the export they are not.
+    return wanted.items() <= vars(existing).items() and canonical(wanted) == canonical(
+        {name: getattr(existing, name) for name in wanted}
+    )
+
+
+def _foreseen(item: _Item, known: _Known) -> Imported:
+    """What storing it would do."""
+    candidate = item.candidate
+    warnings, path = tuple(item.warnings), candidate.path
+    existing = known.by_label.get(candidate.label)
     current = existing.current if existing else None
-    action = "created" if existing is None else "new_version"
-    if current is not None and current.digest == item.digest and _settings(candidate).items() <= vars(existing).items():
-        return Imported(candidate.label, "same", current.number, item.warnings)
+    if item.problems:
+        number = current.number if current else 0
+        return Imported(candidate.label, "refused", number, warnings, path, tuple(item.problems))
+    if existing is not None and current is not None and current.digest == item.digest:
+        action = "same" if _is_same(item, existing) else "settings"
+        return Imported(candidate.label, action, current.number, warnings, path)
     latest = existing.versions.order_by("-number").values_list("number", flat=True).first() or 0 if existing else 0
     number = candidate.version if candidate.version and candidate.version > latest else latest + 1
-    if dry_run:
-        return Imported(candidate.label, action, number, item.warnings)
-    if existing is None:
-        existing = TaskDefinition(
-            label=candidate.label, definition_id=candidate.definition_id or str(uuid.uuid4()), extra=candidate.extra
-        )
+    return Imported(candidate.label, "created" if existing is None else "new_version", number, warnings, path)
+
+
+def _store(item: _Item, known: _Known, actor: str, reason: str) -> Imported:
+    foreseen = _foreseen(item, known)
+    if foreseen.action == "same":
+        return foreseen
+    candidate = item.candidate
+    row = known.by_label.get(candidate.label)
+    before = copy.copy(row)
+    if row is None:
+        row = TaskDefinition(label=candidate.label, definition_id=item.definition_id)
     for name, value in _settings(candidate).items():
-        setattr(existing, name, value)
-    existing.extra = candidate.extra
-    existing.save()
-    if current is None or current.digest != item.digest:
-        existing.current = DefinitionVersion.objects.create(
-            definition=existing,
-            number=number,
-            detail=item.detail,
-            digest=item.digest,
-            block_count=item.blocks,
-            warnings=[
-                {"path": p.path, "code": p.code, "message": p.message, "remedy": p.remedy} for p in item.warnings
-            ],
-            author=actor,
-        )
-        existing.save(update_fields=["current", "updated_at"])
-    else:
-        number = current.number
-    return Imported(candidate.label, action, number, item.warnings)
+        setattr(row, name, value)
+    row.save()
+    if foreseen.action != "settings":
+        row.current = _new_version(row, item, foreseen.version, actor, reason)
+    periodic.plan(row, clock.now(), before=before)
+    row.save(update_fields=["current", "next_start_at", "updated_at"])
+    return foreseen
+
+
+def _new_version(row: TaskDefinition, item: _Item, number: int, actor: str, reason: str) -> DefinitionVersion:
+    return DefinitionVersion.objects.create(
+        definition=row,
+        number=number,
+        detail=item.detail,
+        digest=item.digest,
+        size=len(item.detail),
+        block_count=item.blocks,
+        calls=callgraph.as_rows(item.calls),
+        warnings=[{"path": p.path, "code": p.code, "message": p.message, "remedy": p.remedy} for p in item.warnings],
+        author=actor[:150],
+        reason=reason[:200],
+    )
 
 
 def _settings(candidate: taskfile.Candidate) -> dict[str, Any]:
@@ -189,4 +329,24 @@ def _settings(candidate: taskfile.Candidate) -> dict[str, Any]:
         "template_name": candidate.template_name,
         "category_id": candidate.category_id,
         "remark": candidate.remark,
+        "extra": candidate.extra,
     }
+
+
+def _as_candidate(row: TaskDefinition, detail: dict[str, Any]) -> taskfile.Candidate:
+    """A definition as its own file would have it, with another content."""
+    return taskfile.Candidate(
+        row.label,
+        detail,
+        row.label,
+        definition_id=row.definition_id,
+        periodic=row.periodic,
+        periodic_enabled=row.periodic_enabled,
+        period_ms=row.period_ms,
+        delay_ms=row.delay_ms,
+        release_sites=row.release_sites,
+        template_name=row.template_name,
+        category_id=row.category_id,
+        remark=row.remark,
+        extra=row.extra,
+    )

@@ -18,12 +18,15 @@ from typing import Any
 
 from execution.errors import Problem
 from execution.values import to_text
-from scheduler.taskjson import BROKEN, parse, writable
+from scheduler.taskjson import BROKEN, depth_of, parse, writable
 
 #: Largest file, and largest sum of what a zip holds.
 SIZE_LIMIT = 16 * 1024 * 1024
 #: Most definitions a file may hold.
 COUNT_LIMIT = 2000
+
+#: Levels of a field that is only kept: MariaDB checks JSON no deeper than 32.
+EXTRA_DEPTH = 28
 
 _SHORTEN = "Shorten it."
 _EXPORT = "Import the file that the task editor exports."
@@ -31,7 +34,7 @@ _EXPORT = "Import the file that the task editor exports."
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _DETAIL_KEYS = ("inputParams", "outputParams", "rootBlock")
 _KNOWN = {
-    "id", "label", "detail", "version", "status", "ifEnable", "periodicTask", "period", "delay", "releaseSites",
+    "id", "label", "detail", "version", "ifEnable", "periodicTask", "period", "delay", "releaseSites",
     "templateName", "remark", "windcategoryId",
 }  # fmt: skip
 
@@ -46,7 +49,7 @@ class TaskFileError(Exception):
 
 @dataclass(slots=True)
 class Candidate:
-    """One definition of a file, checked in form (not yet compiled)."""
+    """One definition of a file, checked in form (not yet compiled). One with ``problems`` cannot be imported."""
 
     label: str
     detail: dict[str, Any]
@@ -62,6 +65,7 @@ class Candidate:
     category_id: int = 0
     remark: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
 
 
 def read(name: str, data: bytes) -> list[Candidate]:
@@ -69,6 +73,19 @@ def read(name: str, data: bytes) -> list[Candidate]:
 
     Raises:
         TaskFileError: with all faults of form; labels that occur twice are one of them.
+    """
+    candidates = look(name, data)
+    problems = [problem for candidate in candidates for problem in candidate.problems]
+    if problems:
+        raise TaskFileError(problems)
+    return candidates
+
+
+def look(name: str, data: bytes) -> list[Candidate]:
+    """Return the definitions of a file, faulty ones with their problems.
+
+    Raises:
+        TaskFileError: the file as a whole cannot be read.
     """
     if len(data) > SIZE_LIMIT:
         raise TaskFileError([too_large(name, len(data))])
@@ -80,10 +97,10 @@ def read(name: str, data: bytes) -> list[Candidate]:
         problems.append(
             Problem(name, "empty_file", "The file holds no task definition.", "Export definitions, or check the file.")
         )
-    problems.extend(_twice(candidates, "label", "WIND_LABEL_ERROR"))
-    problems.extend(_twice([c for c in candidates if c.definition_id], "definition_id", "duplicate_id"))
     if problems:
-        raise TaskFileError(problems)
+        raise TaskFileError(problems + [problem for candidate in candidates for problem in candidate.problems])
+    _twice(candidates, "label", "WIND_LABEL_ERROR")
+    _twice(candidates, "definition_id", "duplicate_id")
     return candidates
 
 
@@ -135,18 +152,16 @@ def _read_text(name: str, data: bytes, candidates: list[Candidate], problems: li
         return
     for number, item in enumerate(items, start=1):
         path = name if len(items) == 1 and not isinstance(document, list) else f"{name} › {number}"
+        found: list[Problem] = []
         if not isinstance(item, dict):
-            problems.append(Problem(path, "not_an_object", f"A definition is an object, not {_kind(item)}.", _EXPORT))
+            found.append(Problem(path, "not_an_object", f"A definition is an object, not {_kind(item)}.", _EXPORT))
+        elif writable(path, item, found):
+            candidates.append(_candidate(item, path, _stem(name), found))
             continue
-        if not writable(path, item, problems):
-            continue
-        candidate = _candidate(item, path, _stem(name), problems)
-        if candidate is not None:
-            candidates.append(candidate)
+        candidates.append(Candidate("", {}, path, problems=found))
 
 
-def _candidate(item: dict[str, Any], path: str, stem: str, problems: list[Problem]) -> Candidate | None:
-    before = len(problems)
+def _candidate(item: dict[str, Any], path: str, stem: str, problems: list[Problem]) -> Candidate:
     label = item.get("label")
     bare = label is None and "detail" not in item and "rootBlock" in item
     if bare:
@@ -163,7 +178,7 @@ def _candidate(item: dict[str, Any], path: str, stem: str, problems: list[Proble
     path = f"{path} “{label.strip()[:60]}”" if label else path
     detail = _detail(item, path, problems)
     reader = _Fields(item, path, problems)
-    candidate = Candidate(
+    return Candidate(
         label=label.strip(),
         detail=detail or {},
         path=path,
@@ -177,9 +192,21 @@ def _candidate(item: dict[str, Any], path: str, stem: str, problems: list[Proble
         template_name=reader.text("templateName", "userTemplate", 190),
         category_id=reader.number("windcategoryId", 0) or 0,
         remark=reader.text("remark", "", 10_000),
-        extra={k: v for k, v in item.items() if k not in _KNOWN and k not in _DETAIL_KEYS},
+        extra=_extra(item, path, problems),
+        problems=problems,
     )
-    return candidate if len(problems) == before else None
+
+
+def _extra(item: dict[str, Any], path: str, problems: list[Problem]) -> dict[str, Any]:
+    """The fields that mean nothing here and are given back on export."""
+    extra = {k: v for k, v in item.items() if k not in _KNOWN and k not in _DETAIL_KEYS}
+    if type(extra.get("status", 0)) is int and not extra.get("status"):
+        extra.pop("status", None)  # the usual one, which the export writes anyway
+    for name, value in extra.items():
+        if depth_of(value) > EXTRA_DEPTH:
+            words = f"The field is nested deeper than {EXTRA_DEPTH} levels, which is not kept."
+            problems.append(Problem(f"{path} › {name[:60]}", "too_deep", words, "Take it out, or flatten it."))
+    return extra
 
 
 def _detail(item: dict[str, Any], path: str, problems: list[Problem]) -> dict[str, Any] | None:
@@ -204,7 +231,7 @@ def _detail(item: dict[str, Any], path: str, problems: list[Problem]) -> dict[st
     detail = dict(raw)
     detail["inputParams"] = _parameters(raw.get("inputParams"), f"{path} › inputParams", problems)
     detail["outputParams"] = raw.get("outputParams") or []
-    detail["rootBlock"] = _one_dialect(raw["rootBlock"])
+    detail["rootBlock"] = _one_dialect(raw["rootBlock"], f"{path} › rootBlock", problems)
     return detail
 
 
@@ -227,14 +254,18 @@ def _parameters(raw: Any, path: str, problems: list[Problem]) -> list[dict[str, 
     return found
 
 
-def _one_dialect(root: dict[str, Any]) -> dict[str, Any]:
-    """Return the tree with ``submodules`` renamed to ``default`` and null fields left out, without recursion."""
+def _one_dialect(root: dict[str, Any], path: str, problems: list[Problem]) -> dict[str, Any]:
+    """Return the tree with ``submodules`` renamed to ``default`` and null fields left out, without recursion.
+
+    Blocks under a name that no dialect has are a problem: they would not run, and nobody would be told.
+    """
     top: dict[str, Any] = {}
     stack: list[tuple[Any, dict[str, Any] | list[Any], Any]] = [(root, top, "root")]
     while stack:
         value, holder, key = stack.pop()
         if isinstance(value, dict) and ("blockType" in value or "children" in value):
             block = {k: v for k, v in value.items() if v is not None and k not in ("children", "submodules")}
+            problems.extend(_lost_blocks(block, path))
             children = value.get("children")
             more = value.get("submodules")
             if isinstance(children, dict) or (children is None and more is not None):
@@ -248,6 +279,14 @@ def _one_dialect(root: dict[str, Any]) -> dict[str, Any]:
         holder[key] = value
     whole: dict[str, Any] = top["root"]
     return whole
+
+
+def _lost_blocks(block: dict[str, Any], path: str) -> Iterator[Problem]:
+    for name, value in block.items():
+        if isinstance(value, list) and any(isinstance(each, dict) and "blockType" in each for each in value):
+            where = f"{path} › {str(block.get('name', ''))[:60]} › {name[:60]}"
+            words = "Blocks are listed under a name that is no branch; they would be lost."
+            yield Problem(where, "lost_blocks", words, "The branches of a block are under “children” or “submodules”.")
 
 
 def _branches(children: dict[str, Any], submodules: Any) -> dict[str, Any]:
@@ -319,19 +358,18 @@ def _stem(name: str) -> str:
     return PurePosixPath(name.split("›")[-1].strip()).stem
 
 
-def _twice(candidates: list[Candidate], attribute: str, code: str) -> list[Problem]:
-    seen: dict[str, str] = {}
-    problems = []
+def _twice(candidates: list[Candidate], attribute: str, code: str) -> None:
+    """A problem for each definition whose label or id another one of the file has."""
+    seen: dict[str, Candidate] = {}
     for candidate in candidates:
         key = getattr(candidate, attribute)
-        if key in seen:
-            problems.append(
+        first = seen.setdefault(key, candidate) if key else candidate
+        if first is not candidate:
+            candidate.problems.append(
                 Problem(
                     candidate.path,
                     code,
-                    f"The {attribute.replace('_', ' ')} “{key}” occurs twice in this file (also {seen[key]}).",
+                    f"The {attribute.replace('_', ' ')} “{key}” occurs twice in this file (also {first.path}).",
                     "Each definition needs its own.",
                 )
             )
-        seen[key] = candidate.path
-    return problems

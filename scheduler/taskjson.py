@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from execution.errors import Problem
@@ -12,14 +14,24 @@ BROKEN: Any = object()
 """Answer of ``parse`` when the text was refused."""
 
 _AGAIN = "Export the file again."
+#: Faults of one text that are told.
+_TOLD = 10
 
 
 def parse(name: str, data: bytes, problems: list[Problem]) -> Any:
     """The value of a UTF-8 JSON text, or ``BROKEN`` with its faults in ``problems``.
 
-    Refused too: numbers that are none (NaN), and a name that an object holds twice (one of the two would be dropped).
+    Refused too: numbers that are none (NaN) or beyond what a number can hold (1e400), and a name that an object holds
+    twice (one of the two would be dropped).
     """
     doubled: list[tuple[dict[str, Any], str]] = []
+    beyond: list[str] = []
+
+    def number(text: str) -> float:
+        value = float(text)
+        if math.isinf(value):
+            beyond.append(text)
+        return value
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
@@ -29,12 +41,14 @@ def parse(name: str, data: bytes, problems: list[Problem]) -> Any:
         return found
 
     try:
-        value = json.loads(data.decode("utf-8-sig"), parse_constant=_refuse_constant, object_pairs_hook=unique)
+        value = json.loads(
+            data.decode("utf-8-sig"), parse_constant=_refuse_constant, parse_float=number, object_pairs_hook=unique
+        )
     except (ValueError, RecursionError) as error:
         problems.append(_broken(name, error))
         return BROKEN
-    if doubled:
-        problems.extend(_doubled(name, value, doubled))
+    if doubled or beyond:
+        problems.extend(islice(_faults(name, value, {id(found): key for found, key in doubled}), _TOLD))
         return BROKEN
     return value
 
@@ -55,17 +69,17 @@ def _broken(name: str, error: ValueError | RecursionError) -> Problem:
     return Problem(name, "broken_json", f"The JSON is broken: {error}.", _AGAIN)
 
 
-def _doubled(name: str, value: Any, doubled: list[tuple[dict[str, Any], str]]) -> Iterator[Problem]:
-    """One problem for each object that holds a name twice, with its path; at most ten."""
-    wanted = {id(found): (found, key) for found, key in doubled}
+def _faults(name: str, value: Any, doubled: Mapping[int, str]) -> Iterator[Problem]:
+    """One problem for each object that holds a name twice and for each number beyond the range, with its path."""
     stack: list[tuple[str, Any]] = [(name, value)]
-    said = 0
-    while stack and said < 10:
+    while stack:
         path, item = stack.pop()
-        if id(item) in wanted:
-            said += 1
-            message = f"The name “{wanted[id(item)][1][:60]}” occurs twice in one object."
+        if id(item) in doubled:
+            message = f"The name “{doubled[id(item)][:60]}” occurs twice in one object."
             yield Problem(path, "duplicate_key", message, "Join the two, or remove one of them.")
+        elif isinstance(item, float) and math.isinf(item):
+            message = "The number is beyond what a number can hold (about 1.8e308)."
+            yield Problem(path, "number_range", message, "Write it as a text, or correct it.")
         if isinstance(item, dict):
             stack.extend((f"{path} › {key[:60]}", inner) for key, inner in reversed(item.items()))
         elif isinstance(item, list):
@@ -86,3 +100,15 @@ def writable(path: str, value: Any, problems: list[Problem]) -> bool:
         problems.append(Problem(path, "broken_text", message, "Write the text again in the task editor."))
         return False
     return True
+
+
+def depth_of(value: Any) -> int:
+    """How many lists and objects stand in each other at the deepest place; 0 for a plain value."""
+    deepest = 0
+    stack = [(value, 1)]
+    while stack:
+        item, depth = stack.pop()
+        if isinstance(item, dict | list):
+            deepest = max(deepest, depth)
+            stack.extend((inner, depth + 1) for inner in (item.values() if isinstance(item, dict) else item))
+    return deepest

@@ -56,6 +56,7 @@ FIELDS: Mapping[str, Promise] = {
     "action": _("outcome"),
     "version": _("version"),
     "file": _("file"),
+    "restored": _("brought back"),
     "enabled": _("enabled"),
     "periodic": _("periodic task"),
     "periodic_enabled": _("periodic start enabled"),
@@ -82,7 +83,12 @@ FIELDS: Mapping[str, Promise] = {
 #: Words among the values of a field; everything else is a name or a number.
 _VALUES: Mapping[str, Mapping[str, str | Promise]] = {
     "status": {**{str(status): status.label for status in Status}, "cancel requested": _("asked to stop")},
-    "action": {"created": _("new"), "new_version": _("new version"), "same": _("unchanged")},
+    "action": {
+        "created": _("new"),
+        "new_version": _("new version"),
+        "same": _("unchanged"),
+        "settings": _("settings changed"),
+    },
 }
 
 

@@ -1,4 +1,4 @@
-"""Run, import and export of definitions. Each asks for its permission and reports every problem with its remedy."""
+"""Run and export of definitions. Each asks for its permission and reports every problem with its remedy."""
 
 from __future__ import annotations
 
@@ -15,16 +15,11 @@ from execution.inputs import InputDeclaration, read_declarations
 from execution.values import load_tagged, to_plain
 from scheduler.admin.run_form import PREFIX, RunForm
 from scheduler.errors import Refused
-from scheduler.exporting import export
-from scheduler.importing import Imported, ImportRefused, import_file
+from scheduler.exporting import export, export_version
 from scheduler.models import DefinitionVersion, TaskDefinition, TaskRecord
 from scheduler.starting import start
-from scheduler.taskfile import SIZE_LIMIT
 from vwed.admin_base import page
 from vwed.console.permit import require, require_view
-
-#: Problems shown at once.
-SHOWN_PROBLEMS = 100
 
 
 def declared(version: DefinitionVersion) -> tuple[InputDeclaration, ...]:
@@ -98,72 +93,27 @@ def _copied(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def import_view(request: HttpRequest) -> HttpResponse:
-    """Check a file (dry run) or import it; all or nothing. Problems come with their paths."""
-    require(
-        request, "scheduler.add_taskdefinition", action="import_definition", object_type="definition", object_id="file"
-    )
-    context: dict[str, Any] = {"title": _("Import task definitions"), "limit_mib": SIZE_LIMIT // 2**20}
-    status = 200
-    if request.method == "POST":
-        outcome = _import(request)
-        if outcome is None:
-            return HttpResponseRedirect(reverse("admin:scheduler_taskdefinition_changelist"))
-        context.update(outcome)
-        status = 422 if context.get("problems") or context.get("error") else 200
-    return page(request, "admin/scheduler/taskdefinition/import.html", context, status=status)
-
-
-def _import(request: HttpRequest) -> dict[str, Any] | None:
-    """What to show, or ``None`` when the file was imported."""
-    upload = request.FILES.get("file")
-    if upload is None:
-        return {"error": _("Choose a .task file or a zip of them.")}
-    if upload.size is None or upload.size > SIZE_LIMIT:
-        limit = SIZE_LIMIT // 2**20
-        return {"error": _("The file is larger than %(n)s MiB. Split it and import the parts.") % {"n": limit}}
-    dry_run = request.POST.get("step") != "import"
-    try:
-        results = import_file(
-            upload.name or "file.task",
-            upload.read(),
-            replace=request.POST.get("replace") == "on",
-            actor=request.user.get_username(),
-            origin="page",
-            dry_run=dry_run,
-        )
-    except ImportRefused as refusal:
-        return {
-            "problems": refusal.problems[:SHOWN_PROBLEMS],
-            "more_problems": max(0, len(refusal.problems) - SHOWN_PROBLEMS),
-            "file": upload.name,
-        }
-    if dry_run:
-        return {"preview": results, "file": upload.name}
-    _report(request, results)
-    return None
-
-
-def _report(request: HttpRequest, results: list[Imported]) -> None:
-    changed = [result for result in results if result.action != "same"]
-    messages.success(
-        request,
-        _("%(n)s imported, %(same)s unchanged.") % {"n": len(changed), "same": len(results) - len(changed)},
-    )
-    for result in results:
-        for warning in result.warnings[:5]:
-            messages.warning(request, str(warning))
-
-
 def export_view(request: HttpRequest) -> HttpResponse:
     """A ``.task`` file with the definitions named by ``label``, or with all."""
     require_view(request, "scheduler.view_taskdefinition")
     labels = request.GET.getlist("label")
     try:
-        text = export(labels or None)
+        return _file(export(labels or None), "definitions.task")
     except Refused as refusal:
         messages.error(request, f"{refusal.message} {refusal.remedy}")
         return HttpResponseRedirect(reverse("admin:scheduler_taskdefinition_changelist"))
+
+
+def export_version_view(request: HttpRequest, pk: int, number: int) -> HttpResponse:
+    """A ``.task`` file with one version of a definition."""
+    require_view(request, "scheduler.view_taskdefinition")
+    try:
+        return _file(export_version(pk, number), f"definition-{pk}-v{number}.task")
+    except Refused:
+        raise Http404 from None
+
+
+def _file(text: str, name: str) -> HttpResponse:
     response = HttpResponse(text, content_type="application/json")
-    response["Content-Disposition"] = 'attachment; filename="definitions.task"'
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

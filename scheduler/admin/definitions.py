@@ -11,6 +11,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
 from scheduler.admin import definition_actions
+from scheduler.admin.definition_import import import_view
 from scheduler.admin.tree import tree
 from scheduler.models import TaskDefinition, TaskRecord
 from scheduler.states import ACTIVE
@@ -33,7 +34,7 @@ class TaskDefinitionAdmin(ConsoleAdmin):
         """The actions beside Django's own addresses."""
         view = self.admin_site.admin_view
         return [
-            path("import/", view(definition_actions.import_view), name="scheduler_taskdefinition_import"),
+            path("import/", view(import_view), name="scheduler_taskdefinition_import"),
             path("export/", view(definition_actions.export_view), name="scheduler_taskdefinition_export"),
             path("<int:pk>/run/", view(definition_actions.run_view), name="scheduler_taskdefinition_run"),
             *super().get_urls(),

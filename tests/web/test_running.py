@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from execution.values import load_tagged
+from scheduler.admin.definition_import import pack, unpack
 from scheduler.models import AuditEntry, TaskDefinition, TaskRecord
 from scheduler.states import Status
 from scheduler.taskfile import SIZE_LIMIT
@@ -183,7 +186,7 @@ def upload(name: str, data: bytes, step: str = "import", **more: str) -> dict[st
 def test_a_check_changes_nothing_and_says_what_would_happen(engineer: Client) -> None:
     page = engineer.post(IMPORT, upload("a.task", task_file("New"), "check"))
 
-    assert [(row.label, row.action) for row in page.context["preview"]] == [("New", "created")]
+    assert [(row.label, row.action) for row, _look, _problems in page.context["preview"]] == [("New", "created")]
     assert not TaskDefinition.objects.exists()
 
 
@@ -216,12 +219,58 @@ def test_a_broken_file_is_refused_as_a_whole_with_paths(name: str, data: bytes, 
 
 
 def test_a_file_above_the_limit_is_refused_with_the_limit(engineer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scheduler.admin.definition_actions.SIZE_LIMIT", 10)
+    monkeypatch.setattr("scheduler.admin.definition_import.SIZE_LIMIT", 10)
 
     page = engineer.post(IMPORT, upload("a.task", task_file("New")))
 
     assert page.status_code == 422
     assert "larger than" in page.content.decode()
+
+
+def test_what_was_looked_at_is_imported_as_chosen_without_choosing_the_file_again(engineer: Client) -> None:
+    data = json.loads(task_file("Good")) + json.loads(task_file("Bad")) + json.loads(task_file("Left"))
+    data[1]["detail"] = data[1]["detail"].replace("PrintBp", "NoSuchBp")
+    seen = engineer.post(IMPORT, upload("a.task", json.dumps(data).encode(), "check"))
+    text = seen.content.decode()
+    form = {"step": "import", "chosen": "some", "name": "a.task", "packed": seen.context["packed"]}
+
+    assert [row.action for row, _look, _problems in seen.context["preview"]] == ["created", "refused", "created"]
+    assert "rootBlock › b1 IfElseBp › if › b2 NoSuchBp" in text
+    assert (seen.context["possible"], seen.context["refused"]) == (2, 1)
+    nothing = engineer.post(IMPORT, form)
+    refused = engineer.post(IMPORT, {**form, "choose": ["Good", "Bad"]})
+    assert [nothing.status_code, refused.status_code] == [422, 422]
+    assert not TaskDefinition.objects.exists()
+
+    done = engineer.post(IMPORT, {**form, "choose": ["Good"]}, follow=True)
+
+    assert "1 imported, 0 unchanged." in done.content.decode()
+    assert TaskDefinition.objects.get().label == "Good"
+    assert TaskDefinition.objects.get().current.reason == "a.task"
+
+
+def test_of_a_large_file_everything_possible_is_imported(engineer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scheduler.admin.definition_import.CHOSEN_ONE_BY_ONE", 1)
+    data = json.loads(task_file("Good")) + json.loads(task_file("Bad"))
+    data[1]["detail"] = "{"
+    seen = engineer.post(IMPORT, upload("a.task", json.dumps(data).encode(), "check"))
+
+    assert 'type="checkbox" name="choose"' not in seen.content.decode()
+    engineer.post(IMPORT, {"step": "import", "chosen": "possible", "name": "a.task", "packed": seen.context["packed"]})
+    assert TaskDefinition.objects.get().label == "Good"
+
+
+@pytest.mark.parametrize("packed", ["", "no base64!", "QUJD", "eJzLSM3JyVcozy/KSVFUyMxLzFMo"])
+def test_whatever_stands_in_the_place_of_the_file_is_an_error_and_no_crash(packed: str, engineer: Client) -> None:
+    page = engineer.post(IMPORT, {"step": "import", "chosen": "some", "choose": "x", "packed": packed})
+
+    assert page.status_code == 422
+    assert not TaskDefinition.objects.exists()
+
+
+def test_a_file_that_unpacks_beyond_the_limit_is_not_read() -> None:
+    assert unpack(pack(b"x" * 1000)) == b"x" * 1000
+    assert unpack(base64.b64encode(zlib.compress(b"x" * (SIZE_LIMIT + 1))).decode()) is None
 
 
 def test_the_page_names_the_limit_of_the_importer(engineer: Client) -> None:

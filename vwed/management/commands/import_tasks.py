@@ -13,7 +13,7 @@ from scheduler.errors import Refused
 from scheduler.importing import Imported, ImportRefused, import_file
 from vwed.management.action import ActionCommand, Answer, actor, problem_json
 
-_WORDS = {"created": "created", "new_version": "new version", "same": "unchanged"}
+_WORDS = {"created": "created", "new_version": "new version", "settings": "settings changed", "same": "unchanged"}
 
 
 class Command(ActionCommand):
