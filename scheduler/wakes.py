@@ -1,8 +1,8 @@
 """Waking runs: something they wait for has happened.
 
 A run that is being suspended at this very moment has no wait rows yet, so a key leads to its run through what it names
-(the effect, the order, the storage request, the child), not through the waits alone. A wake that finds the run not waiting is
-counted on it, and the compare-and-set of its suspension sees that.
+(the effect, the order, the storage request, the child), not through the waits alone. A wake that finds the run not
+waiting is counted on it, and the compare-and-set of its suspension sees that.
 """
 
 from __future__ import annotations
