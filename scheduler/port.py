@@ -23,6 +23,8 @@ from scheduler.process import Duty
 from scheduler.states import EffectStatus
 
 _ANSWERED = (EffectStatus.DONE, EffectStatus.FAILED, EffectStatus.UNKNOWN, EffectStatus.ABANDONED)
+#: Not worth a statement of its own: written with the next move at the latest.
+_COUNTED = frozenset({"blocks_run"})
 
 
 class Port:
@@ -88,7 +90,7 @@ class Checkpoint:
         """Write a snapshot of a run that goes on."""
         run = self._run
         columns = run.columns_of(snapshot)
-        if columns:
+        if columns.keys() - _COUNTED:
             transitions.write(run.pk, run.token, columns)
         write_rows(run, snapshot)
 
