@@ -11,11 +11,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from scheduler import audit, conflicts, doorbell, process, rows, transitions
+from scheduler import audit, conf, conflicts, doorbell, process, rows, transitions
 from scheduler.cancel import find
 from scheduler.errors import Refused
 from scheduler.models import Effect, TaskRecord
 from scheduler.states import ENDED, EffectStatus, Status
+from scheduler.submission import PRIVATE_QUEUE
+
+_COLUMNS = (
+    *("record_id", "status", "attempt", "queue", "definition_id", "version_id", "failed_block", "parent_id"),
+    "created_at",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +35,12 @@ class AttemptResult:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Who does what, and why: for journal and audit."""
+    """Who does what, and why: for journal and audit. ``origin=None``: a run does it, which is nothing for the audit."""
 
     action: str
     actor: str
     reason: str
-    origin: str
+    origin: str | None
 
 
 def each(record_ids: Sequence[str], act: Callable[[int], None]) -> AttemptResult:
@@ -63,7 +69,7 @@ def locked(pk: int, allowed: frozenset[Status], verb: str) -> TaskRecord:
         Refused: ``not_stopped`` for an active run, ``has_ended`` for one that ended in another way.
     """
     found = TaskRecord.objects.select_for_update().filter(pk=pk)
-    run = found.only("record_id", "status", "attempt", "version_id", "failed_block", "parent_id", "created_at").get()
+    run = found.only(*_COLUMNS).get()
     status = Status(run.status)
     if status in allowed:
         return run
@@ -87,19 +93,22 @@ def begin(run: TaskRecord, command: Command, columns: Mapping[str, Any], **told:
     if before in ENDED and process.current().active_runs.is_full():
         raise Refused("queue_full", "As many runs as allowed are active already.", "Wait for some to end.")
     attempt = run.attempt + 1
+    if run.queue.startswith(PRIVATE_QUEUE):  # of a process that ran it by itself and is gone
+        columns = {**columns, "queue": run.definition.queue or conf.values().default_queue}
     if not transitions.begin_attempt(run.pk, before, columns):
         raise AssertionError(f"{run.record_id} moved under its lock")
     rows.save_journal([(run.pk, before, Status.READY, attempt, command.actor, command.reason)])
-    audit.record(
-        actor=command.actor,
-        action=command.action,
-        object_type="record",
-        object_id=run.record_id,
-        before={"status": before.value, "attempt": run.attempt},
-        after={"status": Status.READY.value, "attempt": attempt, **told},
-        reason=command.reason,
-        origin=command.origin,
-    )
+    if command.origin is not None:
+        audit.record(
+            actor=command.actor,
+            action=command.action,
+            object_type="record",
+            object_id=run.record_id,
+            before={"status": before.value, "attempt": run.attempt},
+            after={"status": Status.READY.value, "attempt": attempt, **told},
+            reason=command.reason,
+            origin=command.origin,
+        )
     doorbell.ring(doorbell.RUNS)
 
 

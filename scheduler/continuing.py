@@ -51,8 +51,10 @@ class Skippable:
     known: tuple[str, ...]
 
 
-def go_on(record_ids: Sequence[str], *, actor: str, reason: str, origin: str) -> AttemptResult:
+def go_on(record_ids: Sequence[str], *, actor: str, reason: str, origin: str | None) -> AttemptResult:
     """Continue the named runs from the blocks they stopped at. One that goes on already is refused and unharmed.
+
+    ``origin=None``: a run asks for it; journal, no audit entry.
 
     Raises:
         Refused: ``empty_selection``.

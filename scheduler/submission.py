@@ -198,9 +198,10 @@ def _insert(record: TaskRecord, notes: tuple[InputNote, ...]) -> Submitted:
         else:
             driver.insert(record)
     except IntegrityError:
-        earlier, *others = _earlier(record) or [None]
-        if earlier is None:
+        found = _earlier(record)
+        if not found:
             raise
+        earlier, *others = found
         if others:
             raise Refused(
                 "keys_differ",

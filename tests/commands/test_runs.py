@@ -51,7 +51,7 @@ def test_the_same_record_id_twice_is_one_run() -> None:
     again = run("run_task", "Hello", "--record-id", "r-1")
 
     assert again.code == 0
-    assert "nothing new was started" in again.out
+    assert "already there since" in again.err
     assert TaskRecord.objects.count() == 1
 
 

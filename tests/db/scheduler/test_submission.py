@@ -100,6 +100,18 @@ def test_the_same_id_twice_leaves_the_callers_transaction_usable() -> None:
     assert TaskRecord.objects.count() == 2
 
 
+def test_two_keys_of_two_runs_start_nothing() -> None:
+    definition(label="job")
+    submit(record_id="x")
+    submit(out_order_no="4711")
+
+    with pytest.raises(Refused, match="belongs to one run") as refused:
+        submit(record_id="x", out_order_no="4711")
+
+    assert refused.value.code == "keys_differ"
+    assert TaskRecord.objects.count() == 2
+
+
 @pytest.mark.parametrize("key", ["record_id", "out_order_no"])
 def test_the_same_id_at_the_same_moment_is_one_run(key: str) -> None:
     definition(label="job")

@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from django.utils.timezone import localtime
+
 from scheduler.documents import is_over, record_document
 from scheduler.models import TaskRecord
 from scheduler.starting import start
@@ -34,6 +36,7 @@ class Command(ActionCommand):
         parser.add_argument("--inputs", default="{}", metavar="JSON", help="all inputs as one JSON object")
         parser.add_argument("--priority", type=int, default=1, help="higher starts earlier (default 1)")
         parser.add_argument("--record-id", help="id of the run; the same id twice is one run")
+        parser.add_argument("--out-order", metavar="NUMBER", help="out-order number; the same one twice is one run")
         parser.add_argument("--wait", type=_seconds, metavar="SECONDS", help="follow it for at most this long")
         parser.add_argument("--inline", action="store_true", help="run it in this process, without a cluster")
 
@@ -43,6 +46,7 @@ class Command(ActionCommand):
             inputs=_inputs(options["inputs"], options["input"]),
             priority=options["priority"],
             record_id=options["record_id"],
+            out_order_no=options["out_order"],
             queue=inline_queue() if options["inline"] else None,
             actor=actor(),
             origin="command",
@@ -50,6 +54,9 @@ class Command(ActionCommand):
         for note in submitted.notes:
             self.stderr.write(f"Note on {note.name}: {note.message} {note.remedy}")
         record = submitted.record
+        if not submitted.created:
+            since = f"{localtime(record.created_at):%Y-%m-%d %H:%M:%S}"
+            self.stderr.write(f"{record.record_id} is already there since {since}; nothing new was started.")
         if not options["inline"] and options["wait"] is None:
             return _submitted(submitted)
         deadline = None if options["wait"] is None else time.monotonic() + options["wait"]
@@ -90,8 +97,7 @@ def _follow(record: TaskRecord, deadline: float | None) -> Iterator[TaskRecord]:
 
 def _submitted(submitted: Submitted) -> Answer:
     record = submitted.record
-    known = "" if submitted.created else " (was started before; nothing new was started)"
-    return Answer(record_document(record), f"{record.record_id} is {record.status}{known}.")
+    return Answer(record_document(record), f"{record.record_id} is {record.status}.")
 
 
 def _ended(record: TaskRecord, waited: float | None) -> Answer:
