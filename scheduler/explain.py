@@ -18,7 +18,10 @@ CHAIN_LIMIT = 5
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One thing a run waits for. ``chain`` holds record ids from the direct holder on; ``deadlock`` when it closes."""
+    """One thing a run waits for. ``chain`` holds record ids from the direct holder on; ``deadlock`` when it closes.
+
+    For a sub-task the chain goes down to the one at its end; ``below`` is what that one waits for itself.
+    """
 
     block: str
     code: str
@@ -30,6 +33,7 @@ class Reason:
     chain: tuple[str, ...] = ()
     deadlock: bool = False
     items: tuple[Mapping[str, Any], ...] = field(default=())
+    below: Reason | None = None
 
     @property
     def sentence(self) -> str:
@@ -48,11 +52,15 @@ class Reason:
             "rank": self.rank,
             "holder": self.holder or None,
             "chain": list(self.chain),
+            "below": self.below.as_json() if self.below is not None else None,
         }
 
 
 def explain(record: TaskRecord) -> list[Reason]:
-    """Return the reasons, longest waiting first; empty for a run that runs or has ended. At most 8 queries."""
+    """Return the reasons, longest waiting first; empty for a run that runs or has ended.
+
+    At most 8 queries, and two more for each sub-task that one of them leads down to.
+    """
     match Status(record.status):
         case Status.WAITING:
             return [_from_wait(record, wait) for wait in record.waits.order_by("since_ms", "id")]
@@ -81,6 +89,8 @@ def _queued(record: TaskRecord) -> Reason:
 
 
 def _from_wait(record: TaskRecord, wait: Wait) -> Reason:
+    if wait.code == "child":
+        return _from_child(record, wait)
     holder = str(wait.args.get("holder") or "")
     chain, deadlock = _chain(record, holder)
     items = wait.args.get("items")
@@ -96,6 +106,35 @@ def _from_wait(record: TaskRecord, wait: Wait) -> Reason:
         chain=chain,
         deadlock=deadlock,
         items=tuple(items[:12]) if isinstance(items, list) else (),
+    )
+
+
+def _from_child(record: TaskRecord, wait: Wait) -> Reason:
+    """Down the sub-tasks that wait for each other, to the one that waits for something else."""
+    chain: list[str] = []
+    below: Reason | None = None
+    status = ""
+    following: Wait | None = wait
+    while following is not None and len(chain) < CHAIN_LIMIT:
+        child = TaskRecord.objects.filter(record_id=following.args.get("id")).first()
+        if child is None:
+            break
+        chain.append(child.record_id)
+        status = status or child.status
+        following = child.waits.order_by("since_ms", "id").first() if child.status == Status.WAITING else None
+        if following is None or following.code != "child":
+            below = next(iter(explain(child)), None)
+            break
+    beyond = () if below is None else below.chain
+    deadlock = record.record_id in beyond
+    return Reason(
+        block=wait.block,
+        code=wait.code,
+        args={**wait.args, "status": status},
+        since=_at(wait.since_ms),
+        chain=(*chain, *beyond[: beyond.index(record.record_id) + 1 if deadlock else None]),
+        deadlock=deadlock,
+        below=below,
     )
 
 

@@ -11,6 +11,8 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from scheduler.states import Status
+
 WAITS: Mapping[str, Promise | str] = {
     "location": _("Needs {criteria}. None of {n} can be taken now."),
     "lock": _("Location {site} is locked by {holder}."),
@@ -22,7 +24,9 @@ WAITS: Mapping[str, Promise | str] = {
     "effect_again": _("Waits for the answer of {target}; try {a} failed: {error}"),
     "unknown": _("Unknown whether {effect} happened before the crash."),
     "time": _("Continues at {time}."),
-    "child": _("Waits for sub-task {id}: {status}."),
+    #: Without a status: where a list does not look it up.
+    "child": _("Waits for sub-task {id}."),
+    "child_now": _("Waits for sub-task {id}: {status}."),
     "condition": _("Checks its condition every {period} ms; last result {value}."),
     "decision": _("Stopped at {block}: {error} Cancel it, or run it again."),
     "paused": _("Paused by {user}: {reason}."),
@@ -76,6 +80,8 @@ def _sentence(text: str) -> str:
 def wait_sentence(code: str, args: Mapping[str, Any]) -> str:
     """The sentence for a wait code, in the active language."""
     shown = "effect_again" if code == "effect" and args.get("error") else code
+    if code == "child" and args.get("status") in Status.values:
+        shown, args = "child_now", {**args, "status": Status(args["status"]).label}
     if code == "decision" and args.get("error"):
         args = {**args, "error": _sentence(str(args["error"]))}
     return _render(WAITS.get(shown), code, args)

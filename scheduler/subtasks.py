@@ -83,8 +83,7 @@ def join(effect: JoinSubTask, parent_pk: int) -> SubTaskEnded | Pending:
         )
     ended = child if child.status in _BAD else _fallen(parent_pk) or child
     if ended.status not in ENDED:
-        args = {"id": child.record_id, "status": child.status}
-        return Pending(f"subtask:{child.record_id}", "child", args)
+        return Pending(f"subtask:{child.record_id}", "child", {"id": child.record_id})
     if ended.watched_attempt:
         TaskRecord.objects.filter(pk=ended.pk).update(watched_attempt=0)
     return SubTaskEnded(ended.record_id, FACES[Status(ended.status)].code, ended.ended_reason)
