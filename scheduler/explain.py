@@ -139,14 +139,15 @@ def _from_child(record: TaskRecord, wait: Wait) -> Reason:
 
 
 def _chain(record: TaskRecord, holder: str) -> tuple[tuple[str, ...], bool]:
-    """Follow holder → what the holder waits for → its holder; a chain that comes back is a deadlock."""
+    """Follow holder → what the holder waits for → its holder or sub-task; a chain that comes back is a deadlock."""
     chain: list[str] = []
     while holder and len(chain) < CHAIN_LIMIT:
         chain.append(holder)
         if holder == record.record_id:
             return tuple(chain), True
-        waits = Wait.objects.filter(record__record_id=holder).order_by("since_ms").values_list("args", flat=True)
-        holder = next((str(args["holder"]) for args in waits[:10] if args.get("holder")), "")
+        waits = Wait.objects.filter(record__record_id=holder).order_by("since_ms").values_list("code", "args")
+        awaited = (args.get("id" if code == "child" else "holder") for code, args in waits[:10])
+        holder = next((str(name) for name in awaited if name), "")
         if holder in chain:
             return (*chain, holder), True
     return tuple(chain), False
