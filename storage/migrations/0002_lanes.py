@@ -22,8 +22,6 @@ class Migration(migrations.Migration):
                 ('rank', models.BigIntegerField()),
             ],
             options={
-                'verbose_name': 'wait for a lane',
-                'verbose_name_plural': 'waits for lanes',
                 'default_permissions': (),
             },
         ),

@@ -110,8 +110,6 @@ class LaneWait(models.Model):
     rank = models.BigIntegerField()
 
     class Meta:
-        verbose_name = _("wait for a lane")
-        verbose_name_plural = _("waits for lanes")
         default_permissions = ()
         indexes = (
             models.Index(fields=("group_name",), name="storage_lane_group"),
