@@ -43,8 +43,8 @@ def write(key: str, value: str, *, by: str) -> None:
     if pk is not None and CachedValue.objects.filter(pk=pk).update(**changes):
         return
     _need_room()
-    # One statement, and no insert that fails: after such a failure MariaDB holds a lock that two writers of a key
-    # which was just removed would both want to raise: a deadlock.
+    # Waits for another writer of the same new key, and then replaces its value. Should that one take its transaction
+    # back, MariaDB takes back all but one of those who waited: a conflict, and their runs go on from the checkpoint.
     target = ("key",) if connection.features.supports_update_conflicts_with_target else None
     CachedValue.objects.bulk_create(
         [CachedValue(key=key, **changes)],

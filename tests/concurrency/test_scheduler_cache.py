@@ -1,4 +1,4 @@
-"""Two connections, one key of the cache: one row, the value of whoever commits last, nobody is turned away."""
+"""Two connections, one key of the cache: one row, the value of whoever commits last, and nobody is turned away."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ from django.db import connection, transaction
 
 from scheduler import cache
 from scheduler.errors import Refused
-from scheduler.models import AuditEntry, CachedValue
+from scheduler.models import AuditEntry, CachedValue, TaskRecord
+from scheduler.states import Status
 from tests.concurrency.storage_threads import side_by_side
+from tests.db.scheduler import making
+from tests.db.scheduler.making import claim_and_execute, definition, record, status_of
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -94,6 +98,41 @@ def test_who_commits_last_wins_even_when_it_began_to_write_first_elsewhere(there
 
     assert cache.read("k") == "second"
     assert CachedValue.objects.count() == 1
+
+
+def waiting_for_locks() -> int:
+    """Transactions of this database that wait for a lock."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT COUNT(*) FROM information_schema.innodb_trx t JOIN information_schema.processlist p "
+            "ON p.id = t.trx_mysql_thread_id WHERE p.db = DATABASE() AND t.trx_state = 'LOCK WAIT'"
+        )
+        return int(cursor.fetchone()[0])
+
+
+@pytest.mark.mysql
+def test_runs_that_wait_for_a_writer_that_gives_up_finish_all_the_same() -> None:
+    for number in range(5):
+        key, wrote = f"k{number}", threading.Event()
+        task = definition(making.block("CacheDataBp", key=key, value="=task.taskRecordId"))
+        runs = [record(task), record(task)]
+
+        def gives_up(key: str = key, wrote: threading.Event = wrote) -> None:
+            with transaction.atomic():
+                cache.write(key, "never", by="never")
+                wrote.set()
+                # The server looks anew only when nobody has asked for 0.1 s.
+                wait_until(lambda: waiting_for_locks() >= 2, 20, "two runs wait for the first", interval=0.15)
+                transaction.set_rollback(True)
+
+        def runs_to_its_end(run: TaskRecord, wrote: threading.Event = wrote) -> None:
+            assert wrote.wait(20)
+            while claim_and_execute(run) != Status.FINISHED:
+                assert status_of(run) == Status.READY, "a conflict hands the run back"
+
+        side_by_side(gives_up, *(lambda run=run: runs_to_its_end(run) for run in runs))
+
+        assert cache.read(key) in {run.record_id for run in runs}
 
 
 def test_of_a_person_and_a_run_the_person_is_told_or_both_are_kept_in_order() -> None:
