@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from execution.context import ContextRegister
 from scheduler import conf
+from scheduler.background import Background
 from scheduler.cache_room import CacheRoom
 from scheduler.plans import PlanCache
 from scheduler.queue import ActiveGauge
@@ -71,6 +72,7 @@ class Process:
     duty: Duty = field(default_factory=Duty)
     contexts: ContextRegister = field(default_factory=ContextRegister)
     plans: PlanCache = field(default_factory=lambda: PlanCache(conf.values().plan_cache))
+    background: Background = field(default_factory=Background)
     active_runs: ActiveGauge = field(default_factory=ActiveGauge)
     cache_room: CacheRoom = field(default_factory=CacheRoom)
     pid: int = field(default_factory=os.getpid)

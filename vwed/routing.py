@@ -19,12 +19,13 @@ Asgi = Callable[[dict[str, Any], Callable[[], Awaitable[Any]], Callable[[Any], A
 
 def build(pages: Asgi) -> ProtocolTypeRouter:
     """Return the application of one web process. It owns one broadcaster, shared by all its sockets."""
-    broadcaster = Broadcaster()
+    process = WebProcess()
+    broadcaster = Broadcaster(process.process.background)
     sockets = URLRouter([path("ws/live/", LiveConsumer.as_asgi(broadcaster=broadcaster))])
     return ProtocolTypeRouter(
         {
             "http": pages,
             "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(sockets)),
-            "lifespan": WebProcess(),
+            "lifespan": process,
         }
     )

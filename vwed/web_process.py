@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 from scheduler.housekeeping.housekeeper import Housekeeper
 from scheduler.process import CURRENT, Process, new_boot_id
 from vwed.monitoring.pool import local_pool
+
+log = logging.getLogger(__name__)
 
 
 class WebProcess:
@@ -38,6 +41,8 @@ class WebProcess:
             elif message["type"] == "lifespan.shutdown":
                 if housekeeper is not None:
                     await asyncio.to_thread(housekeeper.stop, "server stopped")
+                for job in await self.process.background.cancel_tasks():
+                    log.warning("%s still runs at the end of the web process: %s", job.name, job.context)
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 

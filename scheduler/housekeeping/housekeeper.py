@@ -64,7 +64,7 @@ class Housekeeper:
         self._figures = dict(figures or {})
         self._main_connection = connections["default"]
         self._stop = Flag()
-        self._thread = threading.Thread(target=self._run, name="housekeeper", daemon=True)
+        self._thread: threading.Thread | None = None
         self._sampler = Sampler()
         self._key: int | None = None
         self._progress_seen = -1
@@ -76,15 +76,17 @@ class Housekeeper:
 
     def start(self) -> None:
         """Start the thread; the first tick registers the process."""
-        self._thread.start()
+        process = self._process
+        self._thread = process.background.thread("housekeeper", self._run, context=process.role, daemon=True)
 
     def stop(self, cause: str = "ended") -> None:
         """End the thread and close the process's row; waits at most ``STOP_WAIT_S``. Idempotent."""
-        if self._thread.is_alive():
+        thread = self._thread
+        if thread is not None and thread.is_alive():
             self._cause = cause
             self._stop.set()
-            self._thread.join(STOP_WAIT_S)
-            if not self._thread.is_alive():
+            thread.join(STOP_WAIT_S)
+            if not thread.is_alive():
                 self._stop.close()
 
     def __enter__(self) -> Housekeeper:
@@ -209,5 +211,6 @@ class Housekeeper:
             "contexts": self._process.contexts.alive(),
             "leaked": self._process.duty.leaked,
             "connections": open_connections,
+            "background": self._process.background.report(),
             **{name: figure() for name, figure in self._figures.items()},
         }

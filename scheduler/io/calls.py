@@ -8,6 +8,7 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 
+from scheduler.background import Background
 from scheduler.fleet import orders
 from scheduler.fleet.breaker import Breaker
 from scheduler.fleet.client import RefusedCall, Reply, Unreachable
@@ -46,6 +47,7 @@ class EffectCalls:
         bell: asyncio.Event,
         breakers: Breakers,
         sent: Callable[[], None] = lambda: None,
+        background: Background | None = None,
     ) -> None:
         self._owner = owner
         self._database = database
@@ -54,6 +56,7 @@ class EffectCalls:
         self._bell = bell
         self._breakers = breakers
         self._sent = sent
+        self._background = background or Background()
         self._running: dict[asyncio.Task[Reply], Claimed] = {}
         self._ended: list[Ended] = []
 
@@ -95,7 +98,7 @@ class EffectCalls:
         claimed = await self._database(effects.claim, self._owner, room, free, default_room=values.effects_per_target)
         for effect in claimed:
             self._breakers[effect.target].started()
-            task = asyncio.create_task(self._call(effect), name=f"effect {effect.key}")
+            task = self._background.task("effect", self._call(effect), context=effect.key)
             self._running[task] = effect
             task.add_done_callback(self._take_answer)
         return len(claimed)
@@ -115,8 +118,7 @@ class EffectCalls:
             return
         error = task.exception()
         if error is not None:
-            # A fault of ours must end this effect, not the process that carries all the others.
-            logger.error("effect %s: the call failed by a fault of this program", effect.key, exc_info=error)
+            # A fault of ours, logged by the register: it ends this effect, not the process that carries all the others.
             breaker.abandoned()
             result = {"code": -1, "message": f"fault of this program: {type(error).__name__}: {error}"}
             self._ended.append(Ended(effect, Verdict(EffectStatus.FAILED, result)))

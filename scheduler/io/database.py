@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connections
 
 from scheduler import conf
+from scheduler.background import Background
 
 logger = logging.getLogger(__name__)
 
@@ -34,10 +34,10 @@ class DatabaseThread:
     take a query.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, background: Background | None = None) -> None:
         self.values = conf.Values()
         self._name = name
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._pool = (background or Background()).executor(name, context="io")
         self._down = False
 
     async def __aenter__(self) -> DatabaseThread:

@@ -12,6 +12,7 @@ from typing import Protocol
 from django.conf import settings
 
 from scheduler import clock, doorbell, wakes
+from scheduler.background import Background
 from scheduler.fleet import orders
 from scheduler.fleet.client import FleetClient, Reply
 from scheduler.io import standard
@@ -40,7 +41,7 @@ class Bell(Protocol):
         """Take all rings."""
 
 
-def run(boot_id: str, beat: Callable[[], None] | None = None) -> None:
+def run(boot_id: str, beat: Callable[[], None] | None = None, background: Background | None = None) -> None:
     """The process: work until SIGTERM or SIGINT, then end within 2 s. The bell is made here, after the fork.
 
     ``beat`` is called by the event loop, and by nothing else, twice a second: whoever watches knows that it turns.
@@ -54,7 +55,7 @@ def run(boot_id: str, beat: Callable[[], None] | None = None) -> None:
         for signum in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signum, stop.set)
         with doorbell.Listener(doorbell.EFFECTS) as bell:
-            await serve(boot_id, stop, bell=bell)
+            await serve(boot_id, stop, bell=bell, background=background)
 
     asyncio.run(main())
 
@@ -73,17 +74,20 @@ async def serve(
     fleet_url: str | None = None,
     wake: orders.Wake | None = None,
     services: Sequence[Service] | None = None,
+    background: Background | None = None,
 ) -> None:
     """Send effects, follow orders, run services, until ``stop`` is set. Leaves no thread, task or connection behind.
 
     ``boot_id`` owns what is sent; there is one io process per boot id. Without ``bell`` the table is polled.
+    ``background`` is the process's register of what runs.
     """
     wake = wake or wakes.wake
     services = standard.services() if services is None else services
+    background = background or Background()
     rung = asyncio.Event()
     async with (
-        DatabaseThread("io-database") as database,
-        DatabaseThread("io-services") as service_database,
+        DatabaseThread("io-database", background) as database,
+        DatabaseThread("io-services", background) as service_database,
         _client(fleet_url or settings.FLEET_URL, database.values.effect_timeout_s) as client,
     ):
         breakers = Breakers(database)
@@ -93,16 +97,23 @@ async def serve(
             return await client.call(effect.operation, effect.request.get("body", effect.request))
 
         calls = EffectCalls(
-            boot_id, database, {"fleet": call_fleet}, wake=wake, bell=rung, breakers=breakers, sent=follower.nudge
+            boot_id,
+            database,
+            {"fleet": call_fleet},
+            wake=wake,
+            bell=rung,
+            breakers=breakers,
+            sent=follower.nudge,
+            background=background,
         )
         periodic = Services(boot_id, service_database, services)
         with _watched(bell, rung):
             async with asyncio.TaskGroup() as group:
-                group.create_task(calls.run(stop), name="effects")
+                background.task("effects", calls.run(stop), context="sends", group=group)
                 cut = [
-                    group.create_task(follower.run(stop), name="orders"),
-                    group.create_task(periodic.run(stop), name="services"),
-                    group.create_task(_report(boot_id, follower, service_database, stop), name="report"),
+                    background.task("orders", follower.run(stop), context="polls the fleet", group=group),
+                    background.task("services", periodic.run(stop), context=f"{len(services)}", group=group),
+                    background.task("report", _report(boot_id, follower, service_database, stop), group=group),
                 ]
                 await stop.wait()
                 rung.set()

@@ -129,5 +129,5 @@ def _run_io(
     inherited.end()  # copies of the cluster's descriptors, of no use here
     body = importlib.import_module(_BODY)
     with Housekeeper(process, parent_pid=parent_pid, settings_version=settings_version):
-        body.run(boot_id, beat)
+        body.run(boot_id, beat, process.background)
     close_connections()

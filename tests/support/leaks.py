@@ -21,6 +21,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
+from scheduler.background import Background
 from tests.support.waiting import wait_until
 
 #: Seconds for a thread or a process that is ending already.
@@ -61,7 +62,7 @@ class Leaks:
         left = self._within_grace(self._processes_and_threads)
         left += self._within_grace(self._connections_and_sockets)
         left += [f"a log handler was left on {name!r}: {handler}" for name, handler in _handlers() - self._handlers]
-        left += live_contexts()
+        left += live_contexts() + background_failures()
         return left
 
     def _within_grace(self, probe: Callable[[], list[str]]) -> list[str]:
@@ -80,6 +81,7 @@ class Leaks:
             if thread not in self._threads and thread.is_alive() and not thread.name.startswith(_PERMANENT_THREADS)
         ]
         left = [f"the thread {thread.name!r} still runs" for thread in threads]
+        left += background_jobs()
         return left + [f"the child process {pid} still exists: {_command(pid)}" for pid in _children() - self._children]
 
     def _connections_and_sockets(self) -> list[str]:
@@ -101,6 +103,27 @@ def live_contexts() -> list[str]:
     gc.collect()
     count = len(process.contexts.left_behind())
     return [f"{count} task contexts are alive after their runs"] if count else []
+
+
+def _background() -> Background | None:
+    """The register of the process this test ran in, if it has one."""
+    module = sys.modules.get("scheduler.process")
+    process = module.CURRENT.get(None) if module is not None else None
+    return process.background if process is not None else None
+
+
+def background_jobs() -> list[str]:
+    """Jobs of this process that still run, tasks of a closed event loop among them."""
+    register = _background()
+    jobs = register.running() if register is not None else []
+    return [f"{job.name} still runs in the background ({job.context or '-'})" for job in jobs]
+
+
+def background_failures() -> list[str]:
+    """Jobs of this process that failed: their errors reach nobody else in a test."""
+    register = _background()
+    jobs = register.history() if register is not None else []
+    return [f"{job.name} failed in the background: {job.error}" for job in jobs if job.outcome == "failed"]
 
 
 def _children() -> set[int]:

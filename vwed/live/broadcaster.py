@@ -17,6 +17,7 @@ from typing import Any, Protocol, TypeVar
 from django.db import DatabaseError, close_old_connections, connections
 
 from scheduler import clock
+from scheduler.background import Background
 from vwed.live import frames
 from vwed.live.access import Rights, read_rights
 from vwed.live.topics import TOPICS
@@ -51,7 +52,14 @@ class Full(Exception):
 class Broadcaster:
     """Owns the reading task, its thread and the newest text of each topic."""
 
-    def __init__(self, *, tick_s: float = TICK_S, rights_every_s: float = RIGHTS_EVERY_S) -> None:
+    def __init__(
+        self,
+        background: Background | None = None,
+        *,
+        tick_s: float = TICK_S,
+        rights_every_s: float = RIGHTS_EVERY_S,
+    ) -> None:
+        self.background = background or Background()
         self._tick_s = tick_s
         self._rights_every_s = rights_every_s
         self._sockets: set[Socket] = set()
@@ -78,7 +86,7 @@ class Broadcaster:
             raise Full
         self._sockets.add(socket)
         if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="live-broadcaster")
+            self._task = self.background.task("live-broadcaster", self._run(), context="live pages")
 
     async def leave(self, socket: Socket) -> None:
         """Forget a socket; with the last one the reading ends and its connection is closed."""
@@ -102,7 +110,7 @@ class Broadcaster:
 
     async def _run(self) -> None:
         # A thread of its own: one connection for all sockets, closed with it.
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="live-reader") as thread:
+        with self.background.executor("live-reader", context="live pages") as thread:
             reader = _Reader()
             try:
                 await self._loop(thread, reader)

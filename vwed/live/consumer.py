@@ -61,7 +61,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
         except Full:
             await self.close(TOO_MANY_SOCKETS)
             return
-        self._sender = asyncio.create_task(self._send_frames(), name="live-sender")
+        sender = self._send_frames()
+        self._sender = self._broadcaster.background.task("live-sender", sender, context=f"login {self.login[0]}")
 
     async def disconnect(self, code: int) -> None:
         """Leave nothing behind."""

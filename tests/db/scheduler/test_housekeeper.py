@@ -130,6 +130,7 @@ def test_the_heartbeat_tells_what_the_process_does_and_weighs(
     keeper: Housekeeper, running: TaskRecord, process: Process
 ) -> None:
     process.duty.record_id, process.duty.block = running.record_id, "b7"
+    process.background.thread("reader", lambda: None).join()
     keeper.tick()
     row = ProcessRow.objects.get(name=process.name)
     assert (row.role, row.boot_id, row.current_record, row.current_block) == (
@@ -142,6 +143,7 @@ def test_the_heartbeat_tells_what_the_process_does_and_weighs(
     assert row.settings_version == 7
     assert row.sample["rss"] > row.sample["uss"] > 1_000_000
     assert row.sample["threads"] >= 1
+    assert row.sample["background"]["reader"]["done"] == 1
     assert {"fds", "contexts", "leaked", "connections", "vms", "blocks"} <= row.sample.keys()
 
 
