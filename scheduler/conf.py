@@ -77,6 +77,7 @@ class Values:
     counter_days: int = 90
     process_hours: int = 24
     kept_state_days: int = 7
+    kept_state_rows: int = 5_000
     event_days: int = 30
     event_rows: int = 100_000
     prune_batch: int = 1000

@@ -43,12 +43,16 @@ class OutputsRefused(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Skippable:
-    """A block that a run stopped at: the outputs that other blocks read, and all that may be given."""
+    """A block that a run stopped at: the outputs that other blocks read, and all that may be given.
+
+    ``inside``: a block around it that begins anew, so that this one alone cannot be passed over.
+    """
 
     block: str
     block_type: str
     required: tuple[str, ...]
     known: tuple[str, ...]
+    inside: str = ""
 
 
 def go_on(record_ids: Sequence[str], *, actor: str, reason: str, origin: str | None) -> AttemptResult:
@@ -96,6 +100,12 @@ def skip(
 def _skip(pk: int, block: str, outputs: Mapping[str, Any], command: Command) -> str:
     run = attempts.locked(pk, CONTINUABLE, "be continued")
     chosen = _chosen(skippable(run), block, run.record_id)
+    if chosen.inside:
+        raise Refused(
+            "block_begins_anew",
+            f"Block {chosen.block} cannot be skipped: {chosen.inside} around it lost its order when the run ended.",
+            f"Continue the run: {chosen.inside} begins anew.",
+        )
     _check_outputs(chosen, outputs)
     _decide(run, Decision("skip", chosen.block, outputs))
     attempts.begin(run, command, {}, block=chosen.block)
@@ -105,9 +115,14 @@ def _skip(pk: int, block: str, outputs: Mapping[str, Any], command: Command) -> 
 def skippable(run: TaskRecord) -> list[Skippable]:
     """The blocks that a stopped run failed at, in the order of its branches; empty for a run that has no state."""
     text = RunState.objects.filter(pk=run.pk).values_list("text", flat=True).first()
-    names = stopped_blocks(text) if text else []
-    plan = _plan(run) if names else None
-    return [] if plan is None else [_skippable(plan.blocks[name]) for name in names if name in plan.blocks]
+    stopped = stopped_blocks(text) if text else []
+    plan = _plan(run) if stopped else None
+    if plan is None:
+        return []
+    found = [_skippable(plan.blocks[each.block]) for each in stopped]
+    if run.status != Status.FAILED:
+        return found
+    return [replace(block, inside=each.holder) for block, each in zip(found, stopped, strict=True)]
 
 
 def _plan(run: TaskRecord) -> Plan | None:

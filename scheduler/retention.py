@@ -60,6 +60,7 @@ class Pruned:
     counters: int = 0
     processes: int = 0
     storage: int = 0
+    kept_states: int = 0
     sessions: int = 0
     leftovers: int = 0
 
@@ -89,6 +90,7 @@ def run_once(now: datetime | None = None) -> Pruned:
         counters=_counters(moment, values),
         processes=_processes(moment, values),
         storage=stored.requests + stored.events,
+        kept_states=_rounds(lambda: _kept_states(moment, values)),
         sessions=_rounds(lambda: _sessions(moment)),
         leftovers=_rounds(lambda: leftovers.prune(moment - LEFTOVERS_KEPT, values.prune_batch)),
     )
@@ -156,6 +158,22 @@ def _orders(now: datetime, values: conf.Values) -> int:
     old = FleetOrder.objects.filter(closed=True, updated_at__lt=now - timedelta(days=values.effect_days))
     ended = old.filter(Q(record__isnull=True) | Q(record__status__in=ENDED))
     return _delete(FleetOrder, list(ended.order_by("pk").values_list("pk", flat=True)[: values.prune_batch]))
+
+
+def _kept_states(now: datetime, values: conf.Values) -> int:
+    """States of failed runs that nobody continued: by age, and the oldest when they are too many.
+
+    Found by the keys of states and the columns of their runs: their texts, which may be large, are not read.
+    """
+    kept = RunState.objects.filter(record__status__in=ENDED).order_by("pk")
+    old = kept.filter(record__ended_at__lt=now - timedelta(days=values.kept_state_days))
+    pks = list(old.values_list("pk", flat=True)[: values.prune_batch])
+    if len(pks) < values.prune_batch:
+        over = kept.exclude(pk__in=pks).values("pk").count() - values.kept_state_rows
+        if over > 0:
+            rest = kept.exclude(pk__in=pks).values_list("pk", flat=True)
+            pks += list(rest[: min(over, values.prune_batch - len(pks))])
+    return _delete(RunState, pks)
 
 
 def _span(model: type[Model]) -> int:

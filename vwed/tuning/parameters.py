@@ -167,6 +167,9 @@ PARAMETERS: tuple[Parameter, ...] = (
         NOW,
         _("How long a failed run can be continued from its failed block."),
     ),
+    _declare(
+        "kept_state_rows", RETENTION, (0, 1_000_000), NOW, _("Failed runs that can be continued at most, the newest.")
+    ),
     _declare("event_days", RETENTION, _DAYS, NOW, _("How long events of tasks are kept.")),
     _declare("event_rows", RETENTION, _ROWS, NOW, _("Most events of tasks kept."), "rows"),
     _declare("prune_batch", RETENTION, (10, 100_000), NOW, _("Rows deleted in one statement."), "rows"),

@@ -22,6 +22,7 @@ from scheduler.models import (
     JournalEntry,
     LogLine,
     ProcessRow,
+    RunState,
     TaskRecord,
 )
 from scheduler.q2 import leftovers
@@ -224,3 +225,33 @@ def test_what_other_tasks_leave_with_the_cluster_goes_when_it_is_old_or_too_much
     assert list(Task.objects.order_by("pk").values_list("pk", flat=True)) == [f"{n:032d}" for n in range(30, 50)]
     assert OrmQ.objects.count() == 2
     assert retention.run_once().leftovers == 0
+
+
+# --- States of failed runs -------------------------------------------------------------------------------------------
+
+
+def failed(at: datetime) -> TaskRecord:
+    run = record(status=Status.FAILED, ended_at=at)
+    RunState.objects.create(record=run, text="{}", updated_at=at)
+    return run
+
+
+def test_a_failed_run_keeps_its_state_for_some_days_and_active_runs_keep_theirs() -> None:
+    old, young = failed(ago(days=8)), failed(ago(days=6))
+    waiting = record(status=Status.WAITING)
+    RunState.objects.create(record=waiting, text="{}", updated_at=ago(days=90))
+
+    assert retention.run_once().kept_states == 1
+
+    assert set(RunState.objects.values_list("record_id", flat=True)) == {young.pk, waiting.pk}
+    assert TaskRecord.objects.filter(pk=old.pk).exists()
+    assert retention.run_once().kept_states == 0
+
+
+def test_only_so_many_failed_runs_keep_their_state_and_the_oldest_go_first() -> None:
+    runs = [failed(ago(minutes=60 - n)) for n in range(25)]
+    use(kept_state_rows=3)
+
+    assert retention.run_once().kept_states == 22
+
+    assert set(RunState.objects.values_list("record_id", flat=True)) == {run.pk for run in runs[-3:]}
