@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
@@ -22,6 +21,7 @@ from scheduler.io.main import serve
 from scheduler.models import TaskRecord
 from scheduler.process import Process, current
 from scheduler.states import Status
+from scheduler.submission import PRIVATE_QUEUE
 
 #: Seconds between two looks while nothing rings.
 _LOOK_EVERY_S = 0.1
@@ -29,7 +29,7 @@ _LOOK_EVERY_S = 0.1
 
 def inline_queue() -> str:
     """The queue of runs that belong to this process."""
-    return f"inline-{os.getpid()}"
+    return f"{PRIVATE_QUEUE}{os.getpid()}"
 
 
 class InlineRun:
@@ -69,7 +69,7 @@ class InlineRun:
                     execute(self._record.pk, self._process)
                     continue
                 if self._record.status == Status.WAITING and self._io is None:
-                    self._io = _IoThread(self._process.boot_id)
+                    self._io = _IoThread(self._process)
                 queue.promote()
                 bell.wait(_LOOK_EVERY_S)
 
@@ -77,17 +77,18 @@ class InlineRun:
 class _IoThread:
     """The io part of a cluster on an event loop in a thread; joined by ``stop``."""
 
-    def __init__(self, boot_id: str) -> None:
+    def __init__(self, process: Process) -> None:
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
-        self._boot_id = boot_id
-        self._thread = threading.Thread(target=self._run, name="inline-io")
-        self._thread.start()
+        self._process = process
+        self._thread = process.background.thread("inline-io", self._run, context="run_task --inline")
 
     def _run(self) -> None:
         with contextlib.closing(self._loop), doorbell.Listener(doorbell.EFFECTS) as bell:
             # No periodic services: pruning and sweeping are a cluster's work.
-            self._loop.run_until_complete(serve(self._boot_id, self._stop, bell=bell, services=()))
+            process = self._process
+            work = serve(process.boot_id, self._stop, bell=bell, services=(), background=process.background)
+            self._loop.run_until_complete(work)
 
     def stop(self) -> None:
         """End it and wait for its end."""
