@@ -48,16 +48,16 @@ def test_blocks_store_read_and_clear_and_a_later_run_reads_what_is_left() -> Non
         definition(
             block("CacheDataBp", key="kept", value="=[1, true]"),
             block("CacheDataBp", key="gone", value="x"),
-            block("ClearCacheDataBp", name="b1", key="gone"),
-            block("ClearCacheDataBp", name="b2", key="gone"),
-            assign("cleared", "=[blocks.b1.codeInfo, blocks.b2.codeInfo]"),
+            block("ClearCacheDataBp", name="c1", key="gone"),
+            block("ClearCacheDataBp", name="c2", key="gone"),
+            assign("cleared", "=[blocks.c1.codeInfo, blocks.c2.codeInfo]"),
         )
     )
     second = record(
         definition(
-            block("GetCacheDataBp", name="b1", key="kept"),
-            block("GetCacheDataBp", name="b2", key="gone"),
-            assign("found", "=[blocks.b1.value, blocks.b2.value]"),
+            block("GetCacheDataBp", name="g1", key="kept"),
+            block("GetCacheDataBp", name="g2", key="gone"),
+            assign("found", "=[blocks.g1.value, blocks.g2.value]"),
             label="reader",
         )
     )
@@ -71,8 +71,8 @@ def test_blocks_store_read_and_clear_and_a_later_run_reads_what_is_left() -> Non
 def test_a_block_that_is_refused_fails_with_the_remedy_and_can_be_caught(bounds: Any) -> None:
     bounds(cache_entries=1, cache_text=5)
     store("a", "1")
-    too_many = block("CacheDataBp", name="b1", key="b", value="2")
-    too_long = block("CacheDataBp", name="b2", key="a", value="longer")
+    too_many = block("CacheDataBp", name="full", key="b", value="2")
+    too_long = block("CacheDataBp", name="long", key="a", value="longer")
     tried = block("TryCatchBp", too_long, branch="try", swallowError="true")
 
     assert claim_and_execute(record(definition(tried))) == Status.FINISHED
@@ -80,7 +80,7 @@ def test_a_block_that_is_refused_fails_with_the_remedy_and_can_be_caught(bounds:
     assert claim_and_execute(run) == Status.INTERRUPTED
 
     run.refresh_from_db()
-    assert (run.failed_block, run.error_code) == ("b1", "cache_full")
+    assert (run.failed_block, run.error_code) == ("full", "cache_full")
     assert "1 values, which is the limit" in run.ended_reason
     assert "cache_entries" in run.ended_reason
     assert stored() == {"a": "1"}
