@@ -10,7 +10,8 @@ from collections import deque
 
 from execution.effects import ChildFailure, Left
 from execution.frames import ENDED, JOINING, READY, WAITING, Branch, Frame, Parallel
-from execution.plan import PlanBlock
+from execution.jumps import Route
+from execution.keys import inner_iteration
 
 
 class Branches:
@@ -26,20 +27,27 @@ class Branches:
         self.all[branch.key] = branch
         self.ready.append(branch)
 
-    def fork(self, owner: Branch, frame: Frame, children: tuple[PlanBlock, ...]) -> bool:
-        """Begin a parallel block; answers whether some of its children have to wait for a place in the window."""
-        frame.parallel = Parallel(children)
+    def fork(self, owner: Branch, frame: Frame, parallel: Parallel) -> bool:
+        """Begin a parallel block; answers whether some of its branches have to wait for a place in the window.
+
+        Branches whose result is there already do not begin. One that skips gives its way on to them.
+        """
+        frame.parallel = parallel
         owner.status = JOINING
-        self._fill(owner, frame.parallel)
-        return frame.parallel.following < len(children)
+        self._fill(owner, parallel)
+        return parallel.following < len(parallel.results)
 
     def _fill(self, owner: Branch, parallel: Parallel) -> None:
-        frame = owner.stack[-1]
-        while parallel.following < len(parallel.children) and parallel.active < self._window:
+        frame, results = owner.stack[-1], parallel.results
+        while parallel.following < len(results) and parallel.active < self._window:
             index = parallel.following
             parallel.following += 1
+            if results[index] is not None:
+                continue
             parallel.active += 1
             branch = Branch(f"{owner.key}.{frame.seq}.{index}", owner, index, base_frame(frame, parallel, index))
+            if isinstance(owner.heading, Route):
+                branch.heading = owner.heading
             parallel.branches[index] = branch
             self.add(branch)
 
@@ -96,8 +104,8 @@ class Branches:
         below = branch
         while below.owner is not None:
             parallel = parallel_of(below.owner)
-            parallel.following = len(parallel.children)
-            parallel.results = [None if index == below.index else True for index in range(len(parallel.children))]
+            parallel.following = len(parallel.results)
+            parallel.results = [None if index == below.index else True for index in range(len(parallel.results))]
             parallel.branches = {below.index: below}
             parallel.active = 1
             below = below.owner
@@ -109,6 +117,27 @@ class Branches:
             self.discard_turn(other)
         return gone
 
+    def beside(self, branch: Branch) -> list[Branch]:
+        """The branches that have not ended, but for this one and those above it."""
+        kept = {branch.key}
+        above = branch.owner
+        while above is not None:
+            kept.add(above.key)
+            above = above.owner
+        return [other for other in self.all.values() if other.key not in kept and other.status != ENDED]
+
+    def begin_no_more(self) -> None:
+        """Branches that still wait for a place in their window have ended well, as if they had nothing to do."""
+        for each in self.all.values():
+            parallel = each.stack[-1].parallel
+            if parallel is not None:
+                begun = parallel.branches
+                parallel.results = [
+                    True if result is None and index not in begun else result
+                    for index, result in enumerate(parallel.results)
+                ]
+                parallel.following = len(parallel.results)
+
     def discard_turn(self, branch: Branch) -> None:
         """The branch cannot go on after all: take it out of those that are ready."""
         if branch in self.ready:
@@ -118,6 +147,9 @@ class Branches:
         """Forget the branches of a parallel block that is left."""
         for branch in parallel.branches.values():
             self.all.pop(branch.key, None)
+            below = branch.stack[-1].parallel
+            if below is not None:
+                self.drop(below)
         parallel.branches.clear()
 
     def waiting(self) -> list[Branch]:
@@ -134,10 +166,10 @@ def parallel_of(owner: Branch) -> Parallel:
 
 
 def base_frame(frame: Frame, parallel: Parallel, index: int) -> Frame:
-    """The bottom of a branch's stack: runs one child of the parallel block, has no block record of its own."""
+    """The bottom of a branch's stack: runs a child of the parallel block, or a copy; has no block record of its own."""
     base = Frame(frame.block, None, 0, frame.iteration, 0)
-    base.inner = frame.inner
-    base.children = (parallel.children[index],)
+    base.inner = inner_iteration(frame.inner, index + 1) if parallel.copies else frame.inner
+    base.children = parallel.children if parallel.copies else (parallel.children[index],)
     return base
 
 

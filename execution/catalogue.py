@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 _NAMES = """
-ParallelRepeatNBp SkipToComponent StopOtherBranch
 NoticeOperatorBp NoticeOperatorByUserBp
 ModifyOperatorBackgroundBp ModifyOperatorDisableBp ModifyOperatorLabelBp MailBp
 ScriptVariablesBp ScriptBp

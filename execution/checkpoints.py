@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from execution import effects as e
@@ -12,7 +14,7 @@ from execution.errors import BlockError
 from execution.frames import READY, WAITING, Branch, Frame, Wait
 from execution.keys import execution_key
 from execution.limits import Limits, RunInfo
-from execution.outcome import Outcome, Snapshot
+from execution.outcome import Failed, Outcome, SliceOver, Snapshot
 from execution.ports import RunPort
 from execution.recording import Recording
 
@@ -21,7 +23,11 @@ NOT_YET = object()
 
 
 class Checkpoints:
-    """What a slice writes before its end. ``ending`` is set when the slice is over, ``current`` has the turn."""
+    """What a slice writes before its end. ``ending`` is set when the slice is over, ``current`` has the turn.
+
+    ``count`` are the blocks and rounds of this slice, ``most`` those it may have; ``unwaited`` those of the slices
+    before it since the run last waited.
+    """
 
     port: RunPort
 
@@ -30,7 +36,8 @@ class Checkpoints:
     ) -> None:
         self.ending: Outcome | None = None
         self.current: Branch | None = None
-        self.count = 0
+        self.count = self.unwaited = 0
+        self.most = 0
         self.slice_end = 0
         self._info, self._limits = info, limits
         self._context, self._recording, self._branches = context, recording, branches
@@ -41,6 +48,7 @@ class Checkpoints:
         self.port = port
         self.ending = self.current = None
         self.count = 0
+        self.most = min(self._limits.slice_steps, max(0, self._limits.max_steps - self.unwaited))
         now = port.now_ms()
         self.slice_end = now + self._limits.slice_ms
         if self._recording.seq == 0:
@@ -53,19 +61,53 @@ class Checkpoints:
             None
             if ended
             else lambda: state.dump(
-                self._context, self._branches, self._recording, current=self.current, failed=failed
+                self._context,
+                self._branches,
+                self._recording,
+                current=self.current,
+                failed=failed,
+                steps=self.unwaited + self.count,
             ),
+        )
+
+    def waited(self) -> None:
+        """Every branch waits: what was done without waiting is counted anew."""
+        self.unwaited = -self.count
+
+    def slice_over(self, branch: Branch) -> None:
+        """The slice has done what it may; so has the run, when it never waits. Nothing catches that."""
+        most = self._limits.max_steps
+        if self.unwaited + self.count < most:
+            self.ending = SliceOver()
+            return
+        frame = branch.stack[-1]
+        children = frame.children or ()
+        block = children[frame.pos] if frame.pos < len(children) else frame.block
+        self.ending = Failed(
+            block.name,
+            block.where,
+            "run.too-many-steps",
+            f"The run has done {most} blocks and rounds without ever waiting; it was stopped before {block.name}.",
+            "Let the loop around it wait or end, or raise the limit max_steps.",
+            final=True,
         )
 
     def checkpoint(self) -> None:
         """Write what has come together, and the state."""
+        with self.port_errors(), self.port.checkpoint() as tx:
+            tx.save(self.snapshot())
+        self._recording.written()
+
+    @contextmanager
+    def port_errors(self) -> Iterator[None]:
+        """What fails in here is no failure of a block, but for a refusal."""
         try:
-            with self.port.checkpoint() as tx:
-                tx.save(self.snapshot())
+            yield
+        except BlockError:
+            raise
         except Exception as error:
             self._port_error = error
             raise
-        self._recording.written()
 
     def store(self, branch: Branch, frame: Frame, effect: e.Transacted) -> Any:
         """A transacted effect: its result, the memo that holds it and everything unwritten commit together."""
@@ -76,16 +118,13 @@ class Checkpoints:
         before, branch.status = branch.status, READY
         current, self.current = self.current, branch
         try:
-            with self.port.checkpoint() as tx:
+            with self.port_errors(), self.port.checkpoint() as tx:
                 answer = tx.apply(effect, key, since)
                 if not isinstance(answer, e.Pending):
                     frame.memo.append(answer)
                     tx.save(self.snapshot())
         except BlockError:
             branch.wait, branch.status = wait, before
-            raise
-        except Exception as error:
-            self._port_error = error
             raise
         finally:
             self.current = current

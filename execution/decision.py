@@ -7,7 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from execution.errors import ExecutionError
 from execution.values import dump_tagged, load_tagged
+
+
+class DecisionError(ExecutionError):
+    """What was decided does not fit the run: the block named in it did not fail."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from collections.abc import Generator, Mapping
 from typing import Any
 
 from execution.effects import ChildFailure, Effect, Left
+from execution.jumps import Route
+from execution.keeping import Rounds
 from execution.keys import execution_key
 from execution.limits import Limits, RunInfo
 from execution.plan import PlanBlock
@@ -42,13 +44,17 @@ class Wait:
 
 
 class Parallel:
-    """The branches of a parallel block: ``results`` by child (``None``: not ended), the window's next child."""
+    """The branches of a parallel block: ``results`` by branch (``None``: not ended), the window's next one.
 
-    __slots__ = ("active", "branches", "children", "following", "results")
+    Each child is a branch; with ``copies`` every branch runs all children.
+    """
 
-    def __init__(self, children: tuple[PlanBlock, ...]) -> None:
+    __slots__ = ("active", "branches", "children", "copies", "following", "results")
+
+    def __init__(self, children: tuple[PlanBlock, ...], count: int, *, copies: bool = False) -> None:
         self.children = children
-        self.results: list[ChildFailure | Left | bool | None] = [None] * len(children)
+        self.copies = copies
+        self.results: list[ChildFailure | Left | bool | None] = [None] * count
         self.branches: dict[int, Branch] = {}
         self.following = 0
         self.active = 0
@@ -59,7 +65,8 @@ class Frame:
 
     ``memo`` holds the answers the handler has had (since its last round), ``inner`` is the iteration of its children,
     ``held`` the bytes of its evaluated params, ``written`` the code its block record was last written with (0: not
-    written, or changed since), ``attempt`` the one of the run in which the block was started.
+    written, or changed since), ``attempt`` the one of the run in which the block was started, ``rounds`` those of a
+    loop that keeps the records of its last ones.
     """
 
     __slots__ = (
@@ -81,6 +88,7 @@ class Frame:
         "pos",
         "quiet",
         "round",
+        "rounds",
         "seq",
         "started",
         "written",
@@ -101,6 +109,7 @@ class Frame:
         self.gen: Generator[Any, Any, Any] | None = None
         self.memo: list[Any] = []
         self.round: int | None = None
+        self.rounds: Rounds | None = None
         self.offers: dict[str, Any] | None = None
         self.outputs: Mapping[str, Any] | None = None
         self.parallel: Parallel | None = None
@@ -111,9 +120,13 @@ class Frame:
 
 
 class Branch:
-    """One strand of execution. The root branch has no ``owner``; others belong to a parallel block of their owner."""
+    """One strand of execution. The root branch has no ``owner``; others belong to a parallel block of their owner.
 
-    __slots__ = ("active", "failure", "index", "key", "left", "owner", "stack", "status", "wait")
+    ``heading`` is where it goes at its next turn instead of to its next block: to the end of a ``Route`` (it skips
+    what is not on the way), or with a ``Left`` out of all its blocks (another branch has stopped it).
+    """
+
+    __slots__ = ("active", "failure", "heading", "index", "key", "owner", "stack", "status", "wait")
 
     def __init__(self, key: str, owner: Branch | None, index: int, base: Frame) -> None:
         self.key = key
@@ -124,7 +137,7 @@ class Branch:
         self.active = True
         self.wait: Wait | None = None
         self.failure: ChildFailure | None = None
-        self.left: Left | None = None
+        self.heading: Route | Left | None = None
 
 
 class Here:

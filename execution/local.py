@@ -36,6 +36,8 @@ class LocalActs:
         elif isinstance(effect, e.SetPriority):
             self._context.set_priority(effect.priority)
             self._recording.priority(effect.priority)
+        elif isinstance(effect, e.SetFacts):
+            self._recording.facts.update(effect.facts)
         elif isinstance(effect, e.SetInput):
             self._context.set_input(effect.name, effect.value, block)
         else:

@@ -18,6 +18,7 @@ from execution.definition import DISABLED, MAX_TEXT, Problems, RawBlock, Reader,
 from execution.errors import Problem
 from execution.expressions import Expression
 from execution.inputs import InputDeclaration, InputNote, bind, read_declarations
+from execution.jumps import SKIP, Jumps, advise
 from execution.registry import REGISTRY, BlockSpec, Handler
 from execution.rows import EMPTY, params_encoder
 
@@ -54,13 +55,17 @@ class PlanBlock:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """A compiled definition. Immutable; shared by all runs of its version. ``calls``: the sub-tasks it starts."""
+    """A compiled definition. Immutable; shared by all runs of its version.
+
+    ``calls``: the sub-tasks it starts; ``jumps``: where its skips can lead.
+    """
 
     root: PlanBlock
     blocks: Mapping[str, PlanBlock]
     inputs: tuple[InputDeclaration, ...]
     warnings: tuple[Problem, ...]
-    calls: tuple[SubTaskCall, ...] = ()
+    calls: tuple[SubTaskCall, ...]
+    jumps: Jumps
 
     def bind_inputs(self, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[InputNote]]:
         """Values of ``taskInputs`` for a start request, and notes about what was given wrongly."""
@@ -94,7 +99,8 @@ def compile(
     reader.read(data.get("rootBlock"))
     binder = Binder(problems, strict=strict_variables)
     bindings = [Binding() if is_unknown(raw) else binder.bind(raw) for raw in reader.blocks]
-    _advise(reader.blocks, problems)
+    jumps = Jumps(reader.blocks)
+    _advise(reader.blocks, bindings, jumps, problems)
     problems.raise_if_any()
     readers = _Readers(binder.expressions)
     built: dict[int, PlanBlock] = {}
@@ -121,7 +127,7 @@ def compile(
             ),
         )
     ordered = {raw.name: built[raw.index] for raw in reader.blocks}
-    return Plan(built[0], MappingProxyType(ordered), inputs, tuple(problems.warnings), tuple(reader.calls))
+    return Plan(built[0], MappingProxyType(ordered), inputs, tuple(problems.warnings), tuple(reader.calls), jumps)
 
 
 def _fixed_text(raw: RawBlock, binding: Binding) -> str | None:
@@ -157,12 +163,14 @@ class _Readers:
         return True if spec.outputs and names.issuperset(spec.outputs) else frozenset(names)
 
 
-def _advise(blocks: Sequence[RawBlock], problems: Problems) -> None:
+def _advise(blocks: Sequence[RawBlock], bindings: Sequence[Binding], jumps: Jumps, problems: Problems) -> None:
     if len(blocks) == 1:
         problems.warn(blocks[0].where, "plan.empty", "The task has no blocks; it would end at once.", "Add blocks.")
     for raw in blocks:
         if raw.spec is DISABLED:
             continue
+        if raw.type == SKIP and (target := bindings[raw.index].fixed.get("skip_component_id")):
+            advise(raw, target, jumps, problems)
         if raw.type == "BreakBp" and not raw.enclosing & {"WhileBp", "IterateListBp", "RepeatNumBp"}:
             words = "There is no loop around this break; it would end the task."
             problems.warn(raw.where, "break.no-loop", words, "Put it into a loop, or use ReturnBp.")

@@ -9,22 +9,32 @@ from typing import Any
 from execution.context import TaskContext
 from execution.effects import Log
 from execution.frames import Branch, Frame
+from execution.keeping import Rounds
 from execution.limits import Limits
-from execution.outcome import BlockRow, EffectRow, LogRow, Snapshot
+from execution.outcome import BlockRow, EffectRow, Forgotten, LogRow, Snapshot
+from execution.plan import PlanBlock
 from execution.rows import block_row, clean, object_text
 from execution.values import to_plain
 
 RUNNING, STOPPED, INTERRUPTED, FINISHED, FAILED, NOT_RUN = range(1000, 1006)
+BY_HAND = 1008
 
 
 class Recording:
-    """Collects until ``snapshot`` is committed and ``written`` is called."""
+    """Collects until ``snapshot`` is committed and ``written`` is called.
+
+    Of the block records a run keeps the newest, and of a loop that may run for ever those of its last rounds: what is
+    forgotten before it was written is never written. ``trimmed`` is the last one that the run no longer keeps.
+    """
 
     def __init__(self, context: TaskContext, limits: Limits) -> None:
         self.rows: list[BlockRow] = []
         self.logs: list[LogRow] = []
         self.effects: list[EffectRow] = []
+        self.facts: dict[str, Any] = {}
         self.seq = 0
+        self.trimmed = 0
+        self.saved = 0
         self.vehicles: list[str] = []
         self.first_block: int | None = None
         self._limits = limits
@@ -33,6 +43,7 @@ class Recording:
         self._state_text: str | None = None
         self._vehicles = False
         self._priority: int | None = None
+        self._forgotten: list[Forgotten] = []
 
     def log(self, block: str, effect: Log, now: int) -> None:
         """Add a log line."""
@@ -43,7 +54,7 @@ class Recording:
         self, frame: Frame, code: int, now: int, outputs: Mapping[str, Any] | None = None, reason: str = ""
     ) -> None:
         """The final row of a frame's block."""
-        self._row(frame, code, now, outputs if outputs is not None else frame.outputs, reason)
+        self._row(frame, code, now, outputs if outputs is not None else _shown(frame), reason)
 
     def _row(
         self, frame: Frame, code: int, ended: int | None, outputs: Mapping[str, Any] | None, reason: str = ""
@@ -64,6 +75,39 @@ class Recording:
                 clean(reason) if reason else "",
             )
         )
+
+    def by_hand(self, block: PlanBlock, iteration: str, outputs: Mapping[str, Any], now: int) -> None:
+        """A person has ended a block in its place."""
+        self.seq += 1
+        frame = Frame(block, None, self.seq, iteration, now)
+        self._row(frame, BY_HAND, now, outputs)
+
+    def round(self, frame: Frame, number: int, kept: int) -> None:
+        """A round begins of a loop that keeps the records of so many last rounds."""
+        if frame.rounds is None:
+            frame.rounds = Rounds()
+        gone = frame.rounds.begin(number, self.seq + 1, kept)
+        frame.written = 0
+        if gone is not None:
+            self._forget(*gone, frame.block.path)
+
+    def _forget(self, first: int, last: int, path: str = "") -> None:
+        below = f"{path}/" if path else ""
+        self.rows = [
+            row
+            for row in self.rows
+            if not first <= row.seq <= last or row.ended_ms is None or not row.path.startswith(below)
+        ]
+        if first <= self.saved:
+            self._forgotten.append(Forgotten(first, last, path))
+
+    def _trim(self, *, ended: bool) -> None:
+        """Keep the newest records, and while the run goes on up to a tenth more: deleting costs a statement."""
+        most = self._limits.block_rows
+        last = self.seq - most
+        if last > self.trimmed and (ended or last - self.trimmed >= most // 10):
+            self._forget(0, last)
+            self.trimmed = last
 
     def state_text(self, text: str) -> None:
         """The record's state description goes into the next snapshot."""
@@ -86,12 +130,13 @@ class Recording:
 
     def snapshot(self, branches: Mapping[str, Branch], state: Callable[[], str] | None) -> Snapshot:
         """Everything not yet written, with rows for blocks that are still open. ``state`` ``None``: the run ends."""
+        self._trim(ended=state is None)
         for branch in branches.values():
             top = len(branch.stack) - 1
             for position, frame in enumerate(branch.stack):
                 code = branch.wait.block_code if branch.wait is not None and position == top else RUNNING
                 if frame.seq and frame.written != code and not (state is None and frame.written):
-                    self._row(frame, code, None, frame.outputs)
+                    self._row(frame, code, None, _shown(frame))
                     frame.written = code
         return Snapshot(
             state=state() if state is not None else None,
@@ -103,10 +148,19 @@ class Recording:
             vehicles=clean(",".join(self.vehicles), 190) if self._vehicles else None,
             priority=self._priority,
             first_block_ms=self.first_block if self._first and self.seq else None,
+            facts=self.facts,
+            forget=self._forgotten,
+            blocks_run=self.seq,
         )
 
     def written(self) -> None:
         """The last snapshot is committed: begin anew (with new lists, for the old ones were handed out)."""
         self.rows, self.logs, self.effects = [], [], []
+        self.facts, self._forgotten = {}, []
+        self.saved = self.seq
         self.variables_changed = self._vehicles = self._first = False
         self._state_text = self._priority = None
+
+
+def _shown(frame: Frame) -> Mapping[str, Any] | None:
+    return frame.outputs if frame.rounds is None else frame.rounds.outputs()

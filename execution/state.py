@@ -13,13 +13,17 @@ from typing import Any
 from execution import effects
 from execution.branches import Branches, base_frame, parallel_of
 from execution.context import TaskContext
+from execution.deciding import try_again
+from execution.decision import Decision
 from execution.errors import ExecutionError
 from execution.frames import ENDED, JOINING, READY, WAITING, Branch, Frame, Parallel, Wait
+from execution.jumps import Route
+from execution.keeping import Rounds
 from execution.plan import Plan
 from execution.recording import RUNNING, Recording
 from execution.values import dump_tagged, load_tagged
 
-VERSION = 1
+VERSION = 2
 _ANSWERS: dict[str, Any] = {
     kind.__name__: kind
     for kind in (
@@ -48,8 +52,12 @@ def dump(
     *,
     current: Branch | None = None,
     failed: bool = False,
+    steps: int = 0,
 ) -> str:
-    """The state as compact JSON text. ``current`` has the turn; ``failed``: to go on is to try failed blocks again."""
+    """The state as compact JSON text. ``current`` has the turn; ``failed``: to go on is to try failed blocks again.
+
+    ``steps``: blocks and rounds since the run last waited.
+    """
     ready = [branch.key for branch in branches.ready]
     if current is not None and current.status == READY and current.key not in ready:
         ready.insert(0, current.key)
@@ -65,6 +73,8 @@ def dump(
         "vehicles": recording.vehicles,
         "first": recording.first_block,
         "failed": failed,
+        "steps": 0 if failed else steps,
+        "trimmed": recording.trimmed,
         "ready": ready,
         "branches": [_dump_branch(branch) for branch in branches.all.values()],
     }
@@ -78,6 +88,8 @@ def _dump_branch(branch: Branch) -> dict[str, Any]:
         "i": branch.index,
         "f": [_dump_frame(frame) for frame in branch.stack],
     }
+    if branch.heading is not None:
+        data["h"] = [branch.heading.target, isinstance(branch.heading, Route)]
     if branch.failure is not None:
         data["e"] = [branch.status == ENDED, dump_answer(branch.failure)]
     if branch.wait is not None:
@@ -110,6 +122,8 @@ def _dump_frame(frame: Frame) -> dict[str, Any]:
         data["r"], data["n"] = frame.round, frame.inner
         if frame.quiet:
             data["q"] = True
+        if frame.rounds is not None:
+            data["k"] = [frame.rounds.count, frame.rounds.marks]
     if frame.children is not None:
         data["c"] = [frame.branch, frame.pos, frame.catch, frame.cleanup]
     if frame.offers is not None:
@@ -121,6 +135,7 @@ def _dump_frame(frame: Frame) -> dict[str, Any]:
             frame.branch,
             frame.parallel.following,
             [None if result is None else dump_answer(result) for result in frame.parallel.results],
+            frame.parallel.copies,
         ]
     return data
 
@@ -143,11 +158,19 @@ def load_answer(data: list[Any]) -> Any:
     return kind(*values)
 
 
-def load(text: str, plan: Plan, context: TaskContext, branches: Branches, recording: Recording) -> None:
-    """Fill a new run from its state.
+def load(
+    text: str,
+    plan: Plan,
+    context: TaskContext,
+    branches: Branches,
+    recording: Recording,
+    decision: Decision | None = None,
+) -> tuple[int, list[Branch]]:
+    """Fill a new run from its state; answers its steps without waiting, and the branches whose block ends by hand.
 
     Raises:
         StateError: the text is damaged, or names blocks that the plan does not have.
+        DecisionError: the decision does not fit the state.
     """
     try:
         data = json.loads(text)
@@ -155,14 +178,18 @@ def load(text: str, plan: Plan, context: TaskContext, branches: Branches, record
             raise StateError(f"The state has format {data['v']}; this program reads {VERSION}.")
         _load_context(data, context)
         recording.seq, recording.vehicles, recording.first_block = data["seq"], data["vehicles"], data["first"]
+        recording.saved, recording.trimmed = recording.seq, data["trimmed"]
         for item in data["branches"]:
             branch = _load_branch(item, plan, branches)
             branches.all[branch.key] = branch
-        _join(branches, retry=data["failed"])
+        again = data["failed"] or decision is not None
+        by_hand = try_again(branches, decision or Decision()) if again else []
+        _join(branches)
         branches.ready.extend(branches.all[key] for key in data["ready"] if key in branches.all)
         branches.ready.extend(
             branch for branch in branches.all.values() if branch.status == READY and branch not in branches.ready
         )
+        return 0 if again else data["steps"], by_hand
     except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
         raise StateError(f"The stored state cannot be read: {type(error).__name__} {error}") from error
 
@@ -190,6 +217,9 @@ def _load_branch(data: dict[str, Any], plan: Plan, branches: Branches) -> Branch
     base.pos = data["f"][0]["c"][1]
     branch = Branch(data["k"], owner, data["i"], base)
     branch.stack.extend(frames)
+    if "h" in data:
+        target, skips = data["h"]
+        branch.heading = plan.jumps.route(target) if skips else effects.Left("stop")
     if data.get("w"):
         key, code, args, since, due, deadline, said, block_code = data["w"]
         branch.wait = Wait(None, key, code, args, since, due, deadline, said, block_code)
@@ -215,6 +245,7 @@ def _load_frame(data: dict[str, Any], plan: Plan) -> Frame:
     if "r" in data:
         frame.round, frame.inner = data["r"], data["n"]
         frame.quiet = data.get("q", False)
+        frame.rounds = Rounds(*data["k"]) if "k" in data else None
     if "c" in data:
         frame.branch, frame.pos, frame.catch, frame.cleanup = data["c"]
         frame.children = block.branches.get(frame.branch, ())
@@ -223,20 +254,16 @@ def _load_frame(data: dict[str, Any], plan: Plan) -> Frame:
     if "u" in data:
         frame.outputs = load_tagged(data["u"])
     if "l" in data:
-        frame.branch, following, results = data["l"]
-        frame.parallel = Parallel(block.branches.get(frame.branch, ()))
+        frame.branch, following, results, copies = data["l"]
+        frame.parallel = Parallel(block.branches.get(frame.branch, ()), len(results), copies=copies)
         frame.parallel.following = following
         frame.parallel.results = [None if result is None else load_answer(result) for result in results]
     return frame
 
 
-def _join(branches: Branches, *, retry: bool) -> None:
-    """Give parallel blocks their branches again. ``retry``: failed branches start over at the block that failed."""
+def _join(branches: Branches) -> None:
+    """Give parallel blocks their branches again."""
     for branch in branches.all.values():
-        if retry and branch.status == ENDED:
-            branch.failure, branch.status = None, READY
-            if branch.owner is not None:
-                parallel_of(branch.owner).results[branch.index] = None
         if branch.owner is not None:
             parallel_of(branch.owner).branches[branch.index] = branch
     for branch in reversed(list(branches.all.values())):

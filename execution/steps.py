@@ -12,18 +12,19 @@ from typing import Any
 
 from execution import effects as e
 from execution import waits
-from execution.branches import Branches, first_fault, parallel_of
-from execution.checkpoints import NOT_YET, Checkpoints
+from execution.branches import Branches, first_fault
+from execution.checkpoints import NOT_YET
 from execution.context import TaskContext
 from execution.errors import BlockError
-from execution.frames import WAITING, Branch, Frame, Here
+from execution.frames import READY, WAITING, Branch, Frame, Here, Parallel
+from execution.jumps import Route
 from execution.keys import execution_key, inner_iteration
-from execution.leaving import failure_of, has_loop, refused, will_be_caught
+from execution.leaving import has_loop, will_be_caught
 from execution.limits import Limits, RunInfo
 from execution.local import LocalActs
-from execution.outcome import Failed, Finished
-from execution.plan import PlanBlock
-from execution.recording import FAILED, FINISHED, INTERRUPTED, NOT_RUN, STOPPED, Recording
+from execution.plan import Plan, PlanBlock
+from execution.recording import FAILED, FINISHED, NOT_RUN, Recording
+from execution.stopping import Stops
 
 TAKEN = object()
 """Answer of ``Steps.act``: the row of the block is taken care of."""
@@ -45,21 +46,24 @@ def _send(gen: Any, answer: Any) -> Any:
         return Returned(stop.value)
 
 
-class Steps(Checkpoints):
+class Steps(Stops):
     """Does the steps of one slice; ``ending`` is set when the slice is over."""
 
     def __init__(
-        self, info: RunInfo, limits: Limits, context: TaskContext, recording: Recording, branches: Branches
+        self, plan: Plan, info: RunInfo, limits: Limits, context: TaskContext, recording: Recording, branches: Branches
     ) -> None:
         super().__init__(info, limits, context, recording, branches)
+        self.plan = plan
         self._acts = LocalActs(context, recording)
         self.new_orders: list[Branch] = []
         self._carry: Mapping[type, Callable[[Branch, Frame, Any], Any]] = {
             e.RunChildren: self._run_children,
             e.RunRound: self._run_round,
             e.RunBranches: self._run_branches,
+            e.RunCopies: self._run_branches,
+            e.EndRun: self._cancelled,
             e.Evaluate: self._evaluate,
-            e.Leave: self._leave,
+            e.Leave: self._break,
             e.PassOn: self._pass_on,
             e.SetStateText: self._state_text,
             e.Sleep: self._wait,
@@ -81,15 +85,6 @@ class Steps(Checkpoints):
 
     # --- Entering and driving ---
 
-    def keep(self, branch: Branch, block: PlanBlock, outputs: Mapping[str, Any]) -> None:
-        """Outputs of a block that has ended: kept when some expression can read them."""
-        if block.keeps:
-            self._context.keep_outputs(block.name, outputs, block.keeps)
-        if outputs.get("success") is False and branch.owner is not None:
-            base = branch.stack[0]
-            if base.children is not None and base.children[0] is block:
-                branch.failure = refused(block)
-
     def outcome(self, branch: Branch, block: PlanBlock, params: Any, seq: int, now: int, effect: Any) -> Any:
         """What a plain handler returned: outputs, or its only act. ``TAKEN``: the row is written otherwise or later."""
         kind = type(effect)
@@ -105,8 +100,16 @@ class Steps(Checkpoints):
                 self.keep(branch, block, effect)
             return effect
         frame = Frame(block, params, seq, branch.stack[-1].inner, now)
+        frame.attempt = self._info.attempt
         if kind is e.Skip:
             self._recording.close(frame, NOT_RUN, now)
+            return TAKEN
+        if kind is e.StopOthers:
+            self.stop_others(branch, frame)
+            return TAKEN
+        if isinstance(effect, e.SkipTo):
+            self.skip_to(branch, frame, effect.target)
+            self._recording.close(frame, FINISHED, now)
             return TAKEN
         if isinstance(effect, e.RunChildren):
             self._deep(block)
@@ -135,8 +138,8 @@ class Steps(Checkpoints):
         self.drive(branch, frame, None)
 
     def _deep(self, block: PlanBlock) -> None:
-        """Refuse a block whose children are too deep: blocks without children need no look of their own then."""
-        if block.depth + bool(block.branches) > self._limits.max_block_depth:
+        """Refuse a block whose children are too deep."""
+        if self.too_deep(block):
             raise BlockError(
                 "block.too-deep",
                 f"{block.name} holds blocks nested deeper than {self._limits.max_block_depth} blocks.",
@@ -156,6 +159,14 @@ class Steps(Checkpoints):
         for answer in frame.memo:
             effect = _send(gen, answer)
         return effect
+
+    def goes_on(self, branch: Branch, heading: Route | e.Left) -> bool:
+        """Bring a branch to where it goes instead of to its next block; answers whether it can go on from there."""
+        if isinstance(heading, Route):
+            self.forward(branch, heading)
+        else:
+            self.leave_stopped(branch, heading)
+        return branch.status == READY and self.ending is None
 
     def drive(self, branch: Branch, frame: Frame, answer: Any, *, resumed: bool = False) -> None:
         """Give a handler its answer and carry out what it yields, until it waits, runs children or ends."""
@@ -201,6 +212,8 @@ class Steps(Checkpoints):
         frame.children = None
         parallel, frame.parallel = frame.parallel, None
         fault = first_fault(parallel) if parallel is not None else None
+        if parallel is not None:
+            branch.heading = None  # its branches had it
         if parallel is None or fault is None:
             self._answer(branch, frame, None)
         elif isinstance(fault, e.ChildFailure) and not will_be_caught(branch):
@@ -212,97 +225,6 @@ class Steps(Checkpoints):
             self._recording.close(frame, FAILED if isinstance(fault, e.ChildFailure) else FINISHED, self.port.now_ms())
             branch.stack.pop()
             self._travel(branch, fault)
-
-    def _answer(self, branch: Branch, frame: Frame, answer: Any) -> None:
-        frame.children, frame.catch, frame.cleanup = None, False, False
-        if frame.block.plain:
-            self._finish(branch, frame, None)
-        else:
-            self.drive(branch, frame, answer, resumed=True)
-
-    # --- Ending ---
-
-    def _finish(self, branch: Branch, frame: Frame, outputs: Mapping[str, Any] | None) -> None:
-        if outputs:
-            self.keep(branch, frame.block, outputs)
-        self._recording.close(frame, FINISHED, self.port.now_ms(), outputs)
-        branch.stack.pop()
-
-    def leaf_failed(self, branch: Branch, block: PlanBlock, params: Any, seq: int, now: int, error: Exception) -> None:
-        """A block that has no frame fails."""
-        frame = Frame(block, params, seq, branch.stack[-1].inner, now)
-        self._failed(branch, frame, error)
-
-    def frame_failed(self, branch: Branch, frame: Frame, error: Exception) -> None:
-        """The block of a frame fails. Errors of the port are no failures of a block and are raised again."""
-        if error is self._port_error:
-            raise error
-        while branch.stack[-1] is not frame:
-            branch.stack.pop()
-        branch.stack.pop()
-        if frame.gen is not None:
-            frame.gen.close()
-        self._failed(branch, frame, error)
-
-    def _failed(self, branch: Branch, frame: Frame, error: Exception) -> None:
-        if error is self._port_error:
-            raise error
-        failure = failure_of(frame.block, error)
-        code = FAILED if failure.final or will_be_caught(branch) else INTERRUPTED
-        self._recording.close(frame, code, self.port.now_ms(), reason=failure.message)
-        self._travel(branch, failure)
-
-    def _travel(self, branch: Branch, what: e.ChildFailure | e.Left) -> None:
-        """A failure, break or return leaves the blocks of a branch from the top until one takes it."""
-        failed = isinstance(what, e.ChildFailure)
-        returns = isinstance(what, e.Left) and what.kind == "return"
-        if returns:
-            self._return(branch)
-        if failed and not will_be_caught(branch):
-            branch.stack[-1].pos -= 1
-            branch.failure = what if isinstance(what, e.ChildFailure) else None
-            self._end(branch, what, keep=True)
-            return
-        while len(branch.stack) > 1:
-            frame = branch.stack[-1]
-            if frame.cleanup or (frame.catch if failed else frame.block.loop and not returns):
-                self._answer(branch, frame, what)
-                return
-            self._recording.close(frame, FAILED if failed else FINISHED, self.port.now_ms())
-            if frame.gen is not None:
-                frame.gen.close()
-            branch.stack.pop()
-        self._end(branch, what)
-
-    def _end(self, branch: Branch, result: e.ChildFailure | e.Left | bool, *, keep: bool = False) -> None:
-        """A branch has ended; with the root branch the run has."""
-        self._branches.end(branch, result, keep=keep)
-        if isinstance(result, e.ChildFailure):
-            self._tell(branch, result)
-        if branch.owner is not None:
-            return
-        if isinstance(result, e.ChildFailure):
-            self.ending = Failed(result.block, result.path, result.code, result.message, result.remedy, result.final)
-        else:
-            self.ending = Finished()
-
-    def _return(self, branch: Branch) -> None:
-        """The other branches stop where they are: the run only tidies up on its way out."""
-        now = self.port.now_ms()
-        for other in self._branches.leave_only(branch):
-            for frame in other.stack[1:]:
-                code = STOPPED if other.wait is not None and frame is other.stack[-1] else FINISHED
-                self._recording.close(frame, code, now)
-                if frame.gen is not None:
-                    frame.gen.close()
-
-    def _tell(self, branch: Branch, failure: e.ChildFailure) -> None:
-        """A branch has failed beside others, which may go on for long: the log says so at once."""
-        if branch.owner is None or len(parallel_of(branch.owner).children) == 1:
-            return
-        args = {"parallel": branch.owner.stack[-1].block.name, "block": failure.block, "message": failure.message}
-        level = 4 if will_be_caught(branch) else 3
-        self._recording.log(failure.block, e.Log("parallel.failed", args, level=level), self.port.now_ms())
 
     # --- Effects of frames ---
 
@@ -319,37 +241,43 @@ class Steps(Checkpoints):
         if effect.quiet != frame.quiet:
             frame.quiet = effect.quiet
             self._acts.quiet(effect.quiet)
+        if effect.kept is not None:
+            self._recording.round(frame, number, effect.kept)
         if effect.outputs is not None:
             frame.outputs, frame.written = effect.outputs, 0
             self._context.keep_outputs(frame.block.name, effect.outputs, frame.block.keeps)
         frame.branch, frame.children, frame.pos = effect.branch, frame.block.branches.get(effect.branch, ()), 0
         return NOT_YET
 
-    def _run_branches(self, branch: Branch, frame: Frame, effect: e.RunBranches) -> Any:
+    def _run_branches(self, branch: Branch, frame: Frame, effect: e.RunBranches | e.RunCopies) -> Any:
         children = frame.block.branches.get(effect.branch, ())
-        if not children:
+        copies = isinstance(effect, e.RunCopies)
+        count = effect.count if isinstance(effect, e.RunCopies) else len(children)
+        if not children or not count:
             return None
         frame.branch = effect.branch
-        if self._branches.fork(branch, frame, children):
-            args = {"count": len(children), "at_once": self._limits.max_parallel_blocks}
+        parallel = Parallel(children, count, copies=copies)
+        route = branch.heading
+        if isinstance(route, Route) and not copies:
+            parallel.results = [
+                None if child.name in route.ends or child.name in route.via else True for child in children
+            ]
+        if self._branches.fork(branch, frame, parallel):
+            args = {"count": count, "at_once": self._limits.max_parallel_blocks}
             self.said(frame, e.Log("parallel.window", args, level=4))
         return NOT_YET
 
     def _evaluate(self, branch: Branch, frame: Frame, effect: e.Evaluate) -> Any:
         return frame.block.deferred[effect.parameter](self._context.scope)
 
-    def _leave(self, branch: Branch, frame: Frame, effect: e.Leave) -> Any:
+    def _cancelled(self, branch: Branch, frame: Frame, effect: e.EndRun) -> Any:
+        self._end_run(effect.reason)
+        return NOT_YET
+
+    def _break(self, branch: Branch, frame: Frame, effect: e.Leave) -> Any:
         if effect.kind == "break" and not has_loop(branch):
             raise BlockError("break.no-loop", "There is no loop around this break.", final=True)
         return self._pass_on(branch, frame, e.PassOn(e.Left(effect.kind)))
-
-    def _pass_on(self, branch: Branch, frame: Frame, effect: e.PassOn) -> Any:
-        failed = isinstance(effect.what, e.ChildFailure)
-        reason = effect.what.message if isinstance(effect.what, e.ChildFailure) else ""
-        self._recording.close(frame, FAILED if failed else FINISHED, self.port.now_ms(), reason=reason)
-        branch.stack.pop()
-        self._travel(branch, effect.what)
-        return NOT_YET
 
     def _state_text(self, branch: Branch, frame: Frame, effect: e.SetStateText) -> Any:
         self._recording.state_text(effect.text)

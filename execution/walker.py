@@ -7,14 +7,16 @@ does; only ``LeaseLost`` and failures of the port itself leave it, and then the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from execution import state
 from execution.branches import Branches
 from execution.context import ContextRegister, TaskContext
+from execution.decision import Decision
 from execution.frames import READY, Branch, Frame, Here
 from execution.limits import Limits, RunInfo
-from execution.outcome import BlockRow, Failed, Finished, Outcome, SliceEnd, SliceOver, Stopped, Suspended
+from execution.outcome import BlockRow, Cancelled, Failed, Finished, Outcome, SliceEnd, Stopped, Suspended
 from execution.plan import Plan
 from execution.ports import RunPort
 from execution.recording import FINISHED, Recording
@@ -37,8 +39,10 @@ class Run:
         self.context = TaskContext(inputs, info, limits)
         self._recording = Recording(self.context, limits)
         self._branches = Branches(limits.max_parallel_blocks)
-        self._steps = Steps(info, limits, self.context, self._recording, self._branches)
+        self._steps = Steps(plan, info, limits, self.context, self._recording, self._branches)
         self._here = Here(info, limits)
+        self._by_hand: list[Branch] = []
+        self._outputs_by_hand: Mapping[str, Any] = {}
 
     @classmethod
     def start(
@@ -70,14 +74,18 @@ class Run:
         info: RunInfo,
         limits: Limits | None = None,
         register: ContextRegister | None = None,
+        decision: Decision | None = None,
     ) -> Run:
-        """A run as its last checkpoint left it.
+        """A run as its last checkpoint left it; ``decision`` is what a person decided about one that stopped.
 
         Raises:
             execution.state.StateError: the text is damaged or belongs to another plan.
+            execution.decision.DecisionError: the decision does not fit the state.
         """
         run = cls(plan, {}, info, limits or Limits())
-        state.load(state_text, plan, run.context, run._branches, run._recording)
+        loaded = state.load(state_text, plan, run.context, run._branches, run._recording, decision)
+        run._steps.unwaited, run._by_hand = loaded
+        run._outputs_by_hand = decision.outputs if decision is not None else {}
         run._steps.quiet_again()
         if register is not None:
             register.add(run.context)
@@ -110,6 +118,8 @@ class Run:
         """
         steps, branches = self._steps, self._branches
         steps.begin(port)
+        while self._by_hand:
+            steps.end_by_hand(self._by_hand.pop(0), self._outputs_by_hand)
         resume_waiting(steps, branches)
         while steps.ending is None:
             if not branches.ready:
@@ -119,14 +129,16 @@ class Run:
             branch = steps.current = branches.ready.popleft()
             self._turn(branch, port, alone=not branches.ready)
             if branch.status == READY and branch.key in branches.all:
-                if isinstance(steps.ending, SliceOver | Stopped):
+                if steps.ending is not None:
                     branches.ready.appendleft(branch)
                 else:
                     branches.ready.append(branch)
         return self._slice_end(steps.ending)
 
     def _slice_end(self, ending: Outcome) -> SliceEnd:
-        over = isinstance(ending, Finished)
+        over = isinstance(ending, Finished | Cancelled)
+        if isinstance(ending, Suspended):
+            self._steps.waited()
         snapshot = self._steps.snapshot(ended=over, failed=isinstance(ending, Failed))
         if isinstance(ending, Suspended):
             ending = Suspended(wait_rows(self._branches.waiting()))
@@ -140,14 +152,16 @@ class Run:
         recording, scope, here = self._recording, self.context.scope, self._here
         row_text, flush, new = limits.row_text, limits.flush_rows, tuple.__new__
         now_ms, stop_requested, walked = port.now_ms, port.stop_requested, context.path.append
-        most_steps, slice_end = limits.slice_steps, steps.slice_end
+        most_steps, slice_end = steps.most, steps.slice_end
         now = current = 0
+        if branch.heading is not None and not steps.goes_on(branch, branch.heading):
+            return
         while True:
             current -= 1
             if current < 0:
                 now, current = now_ms(), _CLOCK_EVERY
             if steps.count >= most_steps or (now >= slice_end and steps.count):
-                steps.ending = SliceOver()
+                steps.slice_over(branch)
                 return
             why = stop_requested()
             if why is not None:
@@ -159,7 +173,7 @@ class Run:
             if children is None or position >= len(children):
                 current = 0
                 steps.children_done(branch, frame)
-                if branch.status != READY or steps.ending is not None:
+                if branch.status != READY or steps.ending is not None or branch.heading is not None:
                     return
                 continue
             frame.pos = position + 1
@@ -191,5 +205,5 @@ class Run:
                 steps.leaf_failed(branch, block, params, seq, now, error)
             if len(recording.rows) >= flush:
                 steps.checkpoint()
-            if branch.status != READY or steps.ending is not None or not alone:
+            if branch.status != READY or steps.ending is not None or not alone or branch.heading is not None:
                 return

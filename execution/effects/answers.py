@@ -9,9 +9,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """The children were left before their end: ``break``, ``return``, ``skip`` (to a block further on) or ``stop``."""
+    """The children were left before their end: ``break``, ``return``, ``skip`` (to ``target``) or ``stop``."""
 
     kind: str
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True)

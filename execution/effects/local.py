@@ -19,8 +19,8 @@ class RunChildren(Local):
     """Run the children of one branch of this block in order; answers ``None`` when they are done.
 
     With ``catch`` a failure inside is answered as ``ChildFailure`` instead of failing this block. With ``cleanup`` it
-    is answered only when an enclosing block catches it, and so is a ``break`` or ``return`` that leaves this block
-    (``Left``): the handler tidies up and lets it travel on.
+    is answered only when an enclosing block catches it, and so is whatever else leaves this block (``Left``): the
+    handler tidies up and lets it travel on.
     """
 
     branch: str = "default"
@@ -34,13 +34,14 @@ class RunRound(Local):
 
     A loop's memory is this number alone: yielding a round forgets all answers before it. A handler that is entered
     with ``at`` (not ``None``) begins by yielding that very round again. ``quiet``: its information lines
-    are not kept.
+    are not kept. ``kept``: only so many last rounds keep their block records (``None``: all).
     """
 
     number: int
     outputs: Mapping[str, Any] | None = None
     branch: str = "default"
     quiet: bool = False
+    kept: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

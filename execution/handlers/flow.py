@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from execution.effects import RunChildren
+from execution.effects import RunChildren, SkipTo
 from execution.frames import Here
-from execution.parameters import is_true, param
+from execution.parameters import is_true, param, text
 from execution.registry import block
 
 
@@ -31,6 +31,13 @@ class IfElseIfParams:
 
     condition_if: bool = param(is_true, default=False, help="Chooses ``if``.")
     condition_else_if: bool = param(is_true, default=False, help="Chooses ``else_if`` when the first does not hold.")
+
+
+@dataclass(slots=True)
+class SkipParams:
+    """Parameters of SkipToComponent."""
+
+    skip_component_id: str | None = param(text, advised=True, help="Name of a block, case ignored, or its id.")
 
 
 CHILDREN = RunChildren()
@@ -78,3 +85,20 @@ def if_else_if(run: Here, params: IfElseIfParams) -> RunChildren:
     if params.condition_if:
         return RunChildren("if")
     return RunChildren("else_if" if params.condition_else_if else "else")
+
+
+@block(
+    "SkipToComponent",
+    params=SkipParams,
+    errors={"skip.no-target": "``skipComponentId`` gives no value"},
+    example={"skipComponentId": "b3"},
+)
+def skip_to_component(run: Here, params: SkipParams) -> SkipTo:
+    """Skips all blocks from here on until the one of that name or id; those in between are recorded as not executed.
+
+    Blocks around the target are entered: choices take the branch it stands in whatever their condition, loops, robot
+    selections and parallel blocks run as usual (of a parallel block only that branch). It goes forward only; a loop
+    around both reaches an earlier block in its next round. Blocks that are left complete their robot's order, as with a
+    break. When the target never comes the rest is skipped, and the task ends as finished with a warning in its log.
+    """
+    return SkipTo((params.skip_component_id or "").strip())

@@ -106,15 +106,20 @@ def iterate_list(run: Here, params: IterateListParams, at: int | None) -> Genera
     },
 )
 def while_(run: Here, params: WhileParams, at: int | None) -> Generator[Effect, Any, None]:
-    """Runs its children while the condition's text is ``true``; waits ``retryPeriod`` ms (1000) between rounds."""
+    """Runs its children while the condition's text is ``true``; waits ``retryPeriod`` ms (1000) between rounds.
+
+    Only the last rounds keep their block records (a setting says how many); the record of the loop itself shows how
+    many rounds there were. A loop that never waits is stopped after so many blocks as another setting says.
+    """
     period = 1000 if params.retry_period is None else params.retry_period
+    kept = run.limits.while_rounds_kept
     number, resumed = at or 1, at is not None
     while True:
         if not resumed and not (number == 1 and params.run_once) and not (yield from _holds()):
             return
         resumed = False
         quiet = not params.print_continuously and number > LOGGED_ROUNDS and number % LOGGED_ROUNDS != 0
-        if (yield RunRound(number, quiet=quiet)) is not None or not (yield from _holds()):
+        if (yield RunRound(number, quiet=quiet, kept=kept)) is not None or not (yield from _holds()):
             return
         yield Sleep(period, "condition", {"period": period, "value": "true", "round": number})
         number += 1

@@ -21,6 +21,7 @@ from execution.effects import (
     EffectAnswer,
     FleetCall,
     InspectSite,
+    Left,
     Log,
     Offer,
     OrderView,
@@ -138,17 +139,21 @@ def select_agv(run: Here, params: SelectAgvParams) -> Generator[Effect, Any, dic
     priority = 1 if params.priority is None else params.priority
     order = run.key
     yield SetPriority(priority)
-    _accepted((yield FleetCall("setOrder", order, _order_body(run, params, order, priority, route))), "setOrder")
+    _accepted(
+        (yield FleetCall("setOrder", order, _order_body(run, params, order, priority, route), holds=True)), "setOrder"
+    )
     waiting_for = {"group": params.group or params.vehicle or "–"}
-    view = _alive((yield AwaitOrder(order, "vehicle", waiting_for)))
+    view = yield AwaitOrder(order, "vehicle", waiting_for, cleanup=True)
+    if isinstance(view, Left):
+        yield from _give_up(order, view)
+    view = _alive(view)
     yield AddVehicle(view.vehicle)
     yield Publish({"selectedAgvId": view.vehicle})
     yield Offer({"order": order, "vehicle": view.vehicle})
     left = yield RunChildren(cleanup=True)
     order = run.offers["order"]
-    if isinstance(left, ChildFailure):
-        yield FleetCall("terminate", order, {"id": order, "disableVehicle": False})
-        yield PassOn(left)
+    if isinstance(left, ChildFailure) or (left is not None and left.kind == "stop"):
+        yield from _give_up(order, left)
     _accepted((yield FleetCall("markComplete", order, {"id": order})), "markComplete")
     _alive((yield AwaitOrder(order, "final", waiting_for)))
     if left is not None:
@@ -229,11 +234,17 @@ def _replace(run: Here, order: str, vehicle: str, target: str) -> Generator[Effe
         "externalId": run.record_id,
         "complete": False,
     }
-    _accepted((yield FleetCall("setOrder", order, body)), "setOrder")
     yield AmendOffer("order", order)
+    _accepted((yield FleetCall("setOrder", order, body, holds=True)), "setOrder")
     view = _alive((yield AwaitOrder(order, "vehicle", {"group": vehicle})))
     yield AmendOffer("vehicle", view.vehicle)
     yield AddVehicle(view.vehicle)
+
+
+def _give_up(order: str, left: ChildFailure | Left) -> Generator[Effect, Any, None]:
+    """Terminate the order; the failure or the stop goes on outwards."""
+    yield FleetCall("terminate", order, {"id": order, "disableVehicle": False})
+    yield PassOn(left)
 
 
 def _order_body(run: Here, params: SelectAgvParams, order: str, priority: int, route: list[str]) -> dict[str, Any]:

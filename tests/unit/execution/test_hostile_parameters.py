@@ -29,7 +29,7 @@ from scheduler.models import BlockRecord, Effect, LogLine, RunState, TaskRecord,
 from tests.unit.execution.test_blocklist import world
 
 MB = 1_000_000
-LIMITS = Limits(slice_steps=2_000, max_steps=4_000, context_bytes=2 * MB)
+LIMITS = Limits(slice_steps=2_000, max_steps=20_000, context_bytes=2 * MB)
 """Small enough that a run which would go on for ever is stopped soon."""
 
 BIGINT = 2**63
