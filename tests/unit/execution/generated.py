@@ -29,6 +29,9 @@ VALUES = [
 ]
 
 
+OUTPUTS = ["index", "index", "convertObject", "currentTimeStamp", "createUuid", "value", "codeInfo"]
+
+
 @dataclass
 class Making:
     """Counts blocks, so that names are unique and trees stay small."""
@@ -50,6 +53,7 @@ class Making:
 
 
 LEAVES = ["set", "set", "print", "state", "delay", "acquire", "filled", "empty", "lock", "unlock", "throw", "broken"]
+LEAVES += ["data", "cache"]
 NESTS = ["serial", "if", "ifelse", "ifelseif", "repeat", "iterate", "while", "try", "try", "parallel", "robot", "break"]
 
 
@@ -75,7 +79,7 @@ def _leaf(making: Making, kind: str) -> Block | None:
     if kind == "set":
         read = [
             f"task.variables.{zone}_v",
-            f"blocks.b{making.draw(st.integers(1, 12))}.index",
+            f"blocks.b{making.draw(st.integers(1, 12))}.{making.pick(OUTPUTS)}",
             f"task.variables.{zone}_w == 5",
         ]
         return set_(name, f"{zone}_{making.pick(['v', 'w'])}", making.pick(VALUES * 2 + read))
@@ -105,11 +109,43 @@ def _leaf(making: Making, kind: str) -> Block | None:
         return block(name, "SetSiteFilledBp", siteId="nowhere")
     if kind == "go":
         return go(name, making.pick([site, "LM1", expr("taskInputs.long"), expr(f"task.variables.{zone}_v")]))
+    if kind == "data":
+        return _data(making, name)
+    if kind == "cache":
+        return _cache(making, name)
     if kind in ("break", "return"):
         return block(name, "BreakBp" if kind == "break" else "ReturnBp")
     making.names -= 1
     making.left += 1
     return None
+
+
+def _data(making: Making, name: str) -> Block:
+    """Blocks that make a value: their outputs are compared, and read by expressions of later blocks."""
+    json_text = making.pick(['{"a": 12345678901, "b": [1e400]}', '{"a": 1, "a": 2}'])
+    return block(
+        name,
+        **making.pick(
+            [
+                {"kind": "StringToJsonObjectBp", "convertString": expr(f"'{json_text}'")},
+                {"kind": "StringToJsonArrayBp", "convertString": expr("taskInputs.list")},
+                {"kind": "StringToJsonArrayBp", "convertString": expr(f"task.variables.{making.zone}_v")},
+                {"kind": "CurrentTimeStampBp"},
+                {"kind": "TimestampBp"},
+                {"kind": "CreateUuidBp"},
+                {"kind": "Md5EncryptionForStringBp", "string": expr(f"task.variables.{making.zone}_v")},
+                {"kind": "RandomSiteBp", "prefix": "P", "start": 1, "length": 1000, "width": 4},
+            ]
+        ),
+    )
+
+
+def _cache(making: Making, name: str) -> Block:
+    """The shared cache, under keys of the branch."""
+    key = f"{making.zone}-{making.draw(st.integers(1, 2))}"
+    kind = making.pick(["CacheDataBp", "CacheDataBp", "GetCacheDataBp", "ClearCacheDataBp"])
+    given = {"value": expr(making.pick(VALUES))} if kind == "CacheDataBp" else {}
+    return block(name, kind, key=key, **given)
 
 
 def _nest(making: Making, kind: str, depth: int, context: frozenset[str]) -> Block:

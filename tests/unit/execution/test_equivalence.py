@@ -44,6 +44,7 @@ def _ended(result: Result) -> dict[str, Any]:
         "variables": _typed(result.variables),
         "outputs": _typed(result.outputs),
         "sites": repr(sorted(port.sites.sites.items())),
+        "cache": port.cache.values,
         "effects": frozenset(port.effects),
         "requests": _typed({key: dict(row.request) for key, row in port.effects.items()}),
         "storage": sorted(port.sites.done),
