@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,9 +15,10 @@ from scheduler.starting import start
 from scheduler.states import Status
 from scheduler.submission import Submitted
 from vwed.inline import InlineRun, inline_queue
-from vwed.management.action import ActionCommand, Answer, WrongUsage, actor
+from vwed.management.action import ActionCommand, Answer, actor
 from vwed.management.progress import Progress
 from vwed.management.records import lines_of, status_line
+from vwed.management.values import named_values
 
 #: Seconds between two looks: the first, the longest, and the factor between.
 _LOOKS_S = (0.02, 0.5, 1.3)
@@ -43,7 +43,7 @@ class Command(ActionCommand):
     def act(self, options: Mapping[str, Any]) -> Answer:
         submitted = start(
             label=options["label"],
-            inputs=_inputs(options["inputs"], options["input"]),
+            inputs=named_values(options["inputs"], options["input"], "input", '{"site": "A-01"}'),
             priority=options["priority"],
             record_id=options["record_id"],
             out_order_no=options["out_order"],
@@ -111,22 +111,6 @@ def _ended(record: TaskRecord, waited: float | None) -> Answer:
     elif record.status != Status.FINISHED:
         failure = f"{record.record_id} did not finish: {status_line(document)}"
     return Answer(document, "\n".join(lines_of(document)), failure)
-
-
-def _inputs(text: str, pairs: list[str]) -> dict[str, Any]:
-    """Inputs from ``--inputs`` with ``--input`` over them."""
-    try:
-        inputs = json.loads(text)
-    except ValueError as error:
-        raise WrongUsage(f"--inputs is not JSON: {error}.") from None
-    if not isinstance(inputs, dict):
-        raise WrongUsage('--inputs must be a JSON object, such as {"site": "A-01"}.')
-    for pair in pairs:
-        name, separator, value = pair.partition("=")
-        if not separator or not name:
-            raise WrongUsage(f"--input {pair} is not of the form NAME=VALUE.")
-        inputs[name] = value
-    return inputs
 
 
 def _seconds(text: str) -> float:
