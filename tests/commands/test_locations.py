@@ -195,3 +195,16 @@ def test_what_becomes_free_goes_to_who_waits_for_it() -> None:
     assert row().locked_by == "R1"
     assert StorageRequest.objects.get().state == RequestState.GRANTED
     assert transaction.get_autocommit()
+
+
+def test_locks_left_behind_are_those_of_runs_that_have_ended() -> None:
+    locations("create", "B-01", "B-02", "B-03", "--area", "Hall", "--group", "B")
+    assert "No lock was left behind" in locations("list", "--left-behind").out
+    over, live = making.record(status=Status.FINISHED).record_id, making.record(status=Status.WAITING).record_id
+    for site, holder in (("B-01", over), ("B-02", live), ("B-03", "maria")):
+        locations("lock", site, "--holder", holder)
+
+    (found,) = locations("list", "--left-behind", "--json").json()["locations"]
+
+    assert (found["site_id"], found["locked_by"]) == ("B-01", over)
+    assert locations("unlock", "B-01").code == 0, "nobody needs it: no force is needed"

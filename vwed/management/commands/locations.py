@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
 
-from scheduler import audit, settlement, sites
+from scheduler import audit, left_behind, settlement, sites
 from scheduler.errors import Refused
 from scheduler.models import TaskRecord
 from scheduler.sites import SitesResult
@@ -22,6 +22,7 @@ from storage.errors import StorageError
 from storage.models import StorageLocation
 from vwed.management.action import ActionCommand, Answer, WrongUsage, actor
 
+_NO_LOCATION = "No locations. Make one: manage.py locations create SITE --area A --group G"
 _GRID = re.compile(r"(\d{1,6})x(\d{1,6})")
 
 
@@ -65,6 +66,7 @@ def _list_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--group", help="only this storage group")
     parser.add_argument("--holder", help="only what this one holds")
     parser.add_argument("--locked", action="store_true", help="only locked ones")
+    parser.add_argument("--left-behind", action="store_true", help="only those locked by runs that have ended")
 
 
 def _create_arguments(parser: argparse.ArgumentParser) -> None:
@@ -104,9 +106,12 @@ def _list(options: Mapping[str, Any]) -> Answer:
         rows = rows.filter(locked_by=options["holder"])
     if options["locked"]:
         rows = rows.exclude(locked_by="")
+    if options["left_behind"]:
+        rows = left_behind.narrow(rows)
     found = list(rows)
     lines = [f"{'location':<20} {'area':<12} {'group':<12} {'goods':<24} state", *map(_line, found)]
-    text = "\n".join(lines) if found else "No locations. Make one: manage.py locations create SITE --area A --group G"
+    none = "No lock was left behind by a run that has ended." if options["left_behind"] else _NO_LOCATION
+    text = "\n".join(lines) if found else none
     return Answer({"locations": [_as_json(row) for row in found]}, text)
 
 
