@@ -120,16 +120,10 @@ class StartedRun:
             columns["first_block_at"] = clock.from_ms(snapshot.first_block_ms)
         if snapshot.priority is not None:
             self.priority = snapshot.priority
-        if snapshot.facts:
-            columns |= {**snapshot.facts, **_response(snapshot.facts)}
+        columns |= snapshot.facts
         if snapshot.blocks_run:
             columns["blocks_run"] = snapshot.blocks_run
         return columns
-
-
-def _response(facts: Mapping[str, Any]) -> Mapping[str, str]:
-    """The answer of an interface task as its column has it."""
-    return {"response": json.dumps(facts["response"], separators=(",", ":"))} if "response" in facts else {}
 
 
 def take(record_pk: int, process: Process, *, boot_id: str | None) -> StartedRun | None:

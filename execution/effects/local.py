@@ -172,8 +172,8 @@ class SetPriority(Local):
 class SetFacts(Local):
     """Write facts of the record that no expression reads.
 
-    Names: ``work_types``, ``work_stations`` (comma lists), ``response`` (a map with ``code`` and ``body``),
-    ``marked_start_ms``, ``marked_end_ms``.
+    Names: ``work_types``, ``work_stations`` (comma lists), ``response`` (JSON text of a map with ``code`` and
+    ``body``), ``marked_start_ms``, ``marked_end_ms``.
     """
 
     facts: Mapping[str, Any]

@@ -11,10 +11,9 @@ from execution.cached import stored_text
 from execution.effects import Effect, Log, Now, PublishEvent, SetFacts, SetOutOrderNo, SetStateText, Sleep
 from execution.errors import BlockError
 from execution.frames import Here
-from execution.parameters import anything, duration, param, text, whole32
+from execution.parameters import anything, duration, param, shown, text, whole32
 from execution.registry import block
 from execution.rows import json_text
-from execution.values import to_plain
 
 MAX_LIST = 190
 MAX_BODY = 65_536
@@ -55,8 +54,8 @@ def comma_list(value: Any) -> str | None:
     if not isinstance(items, list | tuple):
         items = (text(items) or "").split(",")
     words = ",".join(name for name in ((text(item) or "").strip() for item in items) if name)
-    if len(words) > MAX_LIST:
-        raise ValueError(f"at most {MAX_LIST} characters are possible together, not {len(words)}")
+    if len(words) > MAX_LIST or not words.isprintable():
+        raise ValueError(f"names of at most {MAX_LIST} printable characters together are wanted, not {shown(words)}")
     return words
 
 
@@ -202,9 +201,9 @@ def trigger_task_event(run: Here, params: EventParams) -> Generator[Effect, Any,
 )
 def set_response(run: Here, params: ResponseParams) -> Generator[Effect, Any, None]:
     """Stores the answer of a task that another system waits for; the last one counts."""
-    length = len(json_text(params.body))
-    if length > MAX_BODY:
-        words = f"body is {length} characters long as JSON; at most {MAX_BODY} are possible."
+    body = json_text(params.body)
+    if len(body) > MAX_BODY:
+        words = f"body is {len(body)} characters long as JSON; at most {MAX_BODY} are possible."
         raise BlockError("response.too-large", words, remedy="Answer with a reference instead of the data.")
     code = 200 if params.code is None else params.code
-    yield SetFacts({"response": {"code": code, "body": to_plain(params.body)}})
+    yield SetFacts({"response": f'{{"code":{code},"body":{body}}}'})

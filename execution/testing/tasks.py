@@ -38,6 +38,12 @@ _FROM: Mapping[str, tuple[frozenset[int], int]] = MappingProxyType(
 )
 
 
+def _check_key(text: str) -> None:
+    """What can name a run, as the rows have it."""
+    if not 1 <= len(text) <= 128 or text != text.strip() or not text.isprintable():
+        raise BlockError("key_invalid", "The id cannot be used.", remedy="Give 1 to 128 printable characters.")
+
+
 @dataclass(slots=True)
 class FakeTask:
     """Another run. ``watched``: its bad end is still to be told to the next join of its parent."""
@@ -101,6 +107,7 @@ class FakeTasks:
         if effect.definition_id == UNKNOWN:
             raise BlockError("subtask.unknown", "There is no such definition.", remedy="Import it.")
         child = effect.record_id or f"child-{key}"
+        _check_key(child)
         found = self.records.get(child)
         if found is not None and found.parent != me:
             raise BlockError("key_taken", f"The id {child} is another run's.", remedy="Use another one.")
@@ -130,6 +137,7 @@ class FakeTasks:
         return True
 
     def _set_number(self, effect: SetOutOrderNo, key: str, me: str) -> None:
+        _check_key(effect.order_no)
         owner = next((owner for owner, number in self.numbers.items() if number == effect.order_no), me)
         if owner != me:
             raise BlockError("key_taken", f"{effect.order_no} is the number of {owner}.", remedy="Use another one.")
