@@ -105,6 +105,13 @@ NAVIGATION: list[dict[str, Any]] = [
                 "scheduler.view_taskdefinition",
                 f"{_SCHEDULER}/taskdefinition/",
             ),
+            _item(
+                _("Cached values"),
+                "inventory",
+                "admin:scheduler_cachedvalue_changelist",
+                "scheduler.view_cachedvalue",
+                f"{_SCHEDULER}/cachedvalue/",
+            ),
         ],
     },
     {

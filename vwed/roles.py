@@ -15,6 +15,7 @@ _VIEW = (
     "scheduler.view_taskrecord",
     "scheduler.view_taskdefinition",
     "scheduler.view_definitionversion",
+    "scheduler.view_cachedvalue",
     "scheduler.view_processrow",
     "scheduler.view_servicerow",
     "scheduler.view_fleetorder",
@@ -33,6 +34,9 @@ _ENGINEER = (
     "scheduler.add_taskdefinition",
     "scheduler.change_taskdefinition",
     "scheduler.view_auditentry",
+    "scheduler.add_cachedvalue",
+    "scheduler.change_cachedvalue",
+    "scheduler.delete_cachedvalue",
     "storage.force_release_storagelocation",
 )
 _ADMINISTER = tuple(

@@ -19,6 +19,8 @@ PAGES = {
     "/admin/": ROLES,
     "/admin/scheduler/taskrecord/": ROLES,
     "/admin/scheduler/taskdefinition/": ROLES,
+    "/admin/scheduler/cachedvalue/": ROLES,
+    "/admin/scheduler/cachedvalue/add/": ("Engineer", "Administrator"),
     "/admin/storage/storagelocation/": ROLES,
     "/admin/storage/map/": ROLES,
     "/admin/storage/storagerequest/": ROLES,
