@@ -10,24 +10,15 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from execution.definition import Problems
-from execution.inputs import InputDeclaration, read_declarations
 from execution.values import load_tagged, to_plain
+from scheduler.admin.definition_page import declared
 from scheduler.admin.run_form import PREFIX, RunForm
 from scheduler.errors import Refused
 from scheduler.exporting import export, export_version
-from scheduler.models import DefinitionVersion, TaskDefinition, TaskRecord
+from scheduler.models import TaskDefinition, TaskRecord
 from scheduler.starting import start
 from vwed.admin_base import page
 from vwed.console.permit import require, require_view
-
-
-def declared(version: DefinitionVersion) -> tuple[InputDeclaration, ...]:
-    """The inputs a version declares; faulty declarations are left out, as the importer has reported them."""
-    try:
-        return read_declarations(json.loads(version.detail).get("inputParams"), Problems())
-    except (ValueError, AttributeError):
-        return ()
 
 
 def run_view(request: HttpRequest, pk: int) -> HttpResponse:

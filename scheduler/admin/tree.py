@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from execution.errors import Problem
+from scheduler.outline import Node, Outline, read
 
 #: Rows shown; a definition may have thousands of blocks.
 LIMIT = 2000
@@ -29,6 +32,8 @@ _ICONS: Mapping[str, str] = {
     "CAgvOperationBp": "local_shipping",
 }
 _STORAGE = "Site"
+#: Between the steps of a path.
+_STEP = " › "
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One block; ``branch`` is set where a branch other than the usual begins."""
+    """One block; ``branch`` is set where a branch other than the usual begins, ``where`` is its path in messages."""
 
     depth: int
     branch: str
@@ -52,49 +57,54 @@ class Row:
     remark: str
     disabled: bool
     parameters: tuple[Parameter, ...]
+    where: str
+    problems: list[Problem]
 
 
 def tree(detail: str) -> list[Row]:
     """Rows in the order of the text, parents before children; at most ``LIMIT``. Never fails on odd data."""
-    try:
-        root = json.loads(detail).get("rootBlock")
-    except (ValueError, AttributeError, RecursionError):
-        return []
-    rows: list[Row] = []
-    stack: list[tuple[Any, int, str]] = [(root, 0, "")]
-    while stack and len(rows) < LIMIT:
-        block, depth, branch = stack.pop()
-        if not isinstance(block, Mapping):
-            continue
-        rows.append(_row(block, depth, branch))
-        children = block.get("children")
-        if not isinstance(children, Mapping):
-            continue
-        below: list[tuple[Any, int, str]] = []
-        for name, blocks in children.items():
-            usual = name in ("default", "submodules")
-            for number, child in enumerate(blocks if isinstance(blocks, list) else ()):
-                below.append((child, depth + 1, "" if usual or number else str(name)))
-        stack.extend(reversed(below))
-    return rows
+    outline = Outline(read(detail), LIMIT)
+    return [_row(node, outline.where(node.index)) for node in outline.nodes]
 
 
-def _row(block: Mapping[str, Any], depth: int, branch: str) -> Row:
-    kind = str(block.get("blockType") or "")
-    parameters = block.get("inputParams")
+def place_problems(rows: Sequence[Row], problems: Sequence[Problem]) -> list[Problem]:
+    """Put each problem at the block that its path names; returns those that belong to no row."""
+    by_path = {row.where: row for row in rows}
+    elsewhere = []
+    for problem in problems:
+        path = problem.path
+        while path and path not in by_path:
+            path = path.rpartition(_STEP)[0]
+        row = by_path.get(path)
+        if row is None:
+            elsewhere.append(problem)
+        else:
+            row.problems.append(problem)
+    return elsewhere
+
+
+def icon_of(kind: str) -> str:
+    """The icon of a block type."""
+    return _ICONS.get(kind, "shelves" if _STORAGE in kind else "extension")
+
+
+def _row(node: Node, where: str) -> Row:
+    parameters = node.block.get("inputParams")
     return Row(
-        depth=min(depth, 30),
-        branch=branch,
-        name="" if kind == "RootBp" else str(block.get("name") or ""),
-        type=kind,
-        icon=_ICONS.get(kind, "shelves" if _STORAGE in kind else "extension"),
-        remark=str(block.get("remark") or ""),
-        disabled=block.get("disabled") is True,
+        depth=min(node.depth, 30),
+        branch="" if node.branch == "default" or node.place else node.branch,
+        name="" if node.type == "RootBp" else node.name,
+        type=node.type,
+        icon=icon_of(node.type),
+        remark=str(node.block.get("remark") or ""),
+        disabled=node.block.get("disabled") is True,
         parameters=tuple(
             _parameter(str(name), value)
             for name, value in (parameters.items() if isinstance(parameters, Mapping) else ())
             if isinstance(value, Mapping) and value.get("value") not in (None, "")
         ),
+        where=where,
+        problems=[],
     )
 
 
