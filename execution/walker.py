@@ -150,9 +150,8 @@ class Run:
         """Run blocks of one branch until it waits or ends, or, beside others, one block."""
         steps, stack, limits, context = self._steps, branch.stack, self.limits, self.context
         recording, scope, here = self._recording, self.context.scope, self._here
-        row_text, flush, new = limits.row_text, limits.flush_rows, tuple.__new__
-        now_ms, stop_requested, walked = port.now_ms, port.stop_requested, context.path.append
-        most_steps, slice_end = steps.most, steps.slice_end
+        row_text, flush, new, walked = limits.row_text, limits.flush_rows, tuple.__new__, context.path.append
+        now_ms, stop_requested, most_steps, slice_end = port.now_ms, port.stop_requested, steps.most, steps.slice_end
         now = current = 0
         if branch.heading is not None and not steps.goes_on(branch, branch.heading):
             return

@@ -19,6 +19,7 @@ from execution.effects import (
     Storage,
     Unlocked,
     UnlockSite,
+    Withdraw,
 )
 from execution.errors import BlockError
 
@@ -39,11 +40,15 @@ class Site:
 
 
 class FakeSites:
-    """Locations by id; ``done`` lists every storage effect that took place, with its key."""
+    """Locations by id; ``done`` lists every storage effect that took place, with its key.
+
+    ``withdrawn`` are the keys of requests that are waited for no longer.
+    """
 
     def __init__(self, sites: list[Site] | None = None) -> None:
         self.sites = {site.site_id: site for site in sites or []}
         self.done: list[str] = []
+        self.withdrawn: list[str] = []
 
     def copy(self) -> FakeSites:
         """A copy to go back to when a transaction is not committed."""
@@ -65,6 +70,9 @@ class FakeSites:
         elif isinstance(effect, InspectSite):
             found = self.sites.get(effect.site_id)
             answer = None if found is None else _state(found)
+        elif isinstance(effect, Withdraw):
+            answer = None
+            self.withdrawn += effect.keys
         else:
             raise TypeError(type(effect).__name__)
         if not isinstance(answer, Pending):
