@@ -27,6 +27,16 @@ class UnknownLocation(StorageError):
         self.site_id = site_id
 
 
+class UnknownGroup(StorageError):
+    """No location belongs to that group."""
+
+    code = "group_unknown"
+
+    def __init__(self, group: str) -> None:
+        super().__init__(f"No location belongs to group {group!r}.", "Check the spelling (case counts).")
+        self.group = group
+
+
 class HeldByAnother(StorageError):
     """The location is locked, and not by the one who asked."""
 

@@ -85,6 +85,14 @@ def still_fits(granted: RequestLike, site_id: str) -> bool:
     return row is not None and fits(row, granted)
 
 
+def look(wanted: Criteria, *, descending: bool) -> StorageLocation | None:
+    """The first location that fits, whoever holds it when ``locked`` is asked for; with its area. One query."""
+    rows = StorageLocation.objects.filter(_values(wanted), disabled=False, sync_failed=False)
+    if wanted.locked is not None:
+        rows = rows.exclude(locked_by="") if wanted.locked else rows.filter(locked_by="")
+    return rows.select_related("area").order_by("-site_id" if descending else "site_id").first()
+
+
 def obstacles(wanted: Criteria, holder: str, *, shown: int = SHOWN) -> Obstacles:
     """Count what is in the way of a search and name the first ``shown`` locations. Two queries."""
     asked = conditions(wanted, holder)
@@ -146,6 +154,11 @@ def conditions(wanted: Criteria, holder: str) -> Conditions:
 
 
 def _eligible(wanted: Criteria, holder: str) -> QuerySet[StorageLocation]:
+    usable = _usable_locks(wanted, holder)
+    return StorageLocation.objects.filter(_values(wanted), disabled=False, sync_failed=False, locked_by__in=usable)
+
+
+def _values(wanted: Criteria) -> Q:
     asked = {
         "site_id": wanted.site_id,
         "group_name": wanted.group,
@@ -153,9 +166,7 @@ def _eligible(wanted: Criteria, holder: str) -> QuerySet[StorageLocation]:
         "filled": wanted.filled,
         "content": wanted.content,
     }
-    given = {column: value for column, value in asked.items() if value is not None}
-    usable = _usable_locks(wanted, holder)
-    return StorageLocation.objects.filter(disabled=False, sync_failed=False, locked_by__in=usable, **given)
+    return Q(**{column: value for column, value in asked.items() if value is not None})
 
 
 def _usable_locks(wanted: Criteria, holder: str) -> tuple[str, ...]:

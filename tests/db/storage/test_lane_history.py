@@ -1,4 +1,4 @@
-"""Whatever happens in lanes in whatever order, nobody waits for what he could have and finds what the reference does."""
+"""Whatever happens in lanes, nobody waits for what he could have, and a search finds what the reference finds."""
 
 from __future__ import annotations
 
