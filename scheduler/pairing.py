@@ -123,19 +123,27 @@ def _explain(old: Tree, new: Tree, order: Sequence[_Key]) -> Pairs:
 def _pair_by_place(
     old: Tree, new: Tree, old_of: list[int], new_of: list[int], pair: Callable[[int, int], None]
 ) -> None:
-    """Pair what is left in one branch of paired parents, by type and order: a block changed in name and content."""
+    """Pair what is left in one branch of paired parents, by type, names of parameters and order.
+
+    That is a block that changed both its name and its values.
+    """
     for parent, branches in enumerate(new.below):
         was = old_of[parent]
         if was < 0:
             continue
         for branch, kids in branches.items():
-            left: dict[str, list[int]] = defaultdict(list)
+            left: dict[Hashable, list[int]] = defaultdict(list)
             for index in reversed(old.below[was].get(branch, ())):
                 if new_of[index] < 0:
-                    left[old.nodes[index].type].append(index)
+                    left[_form(old.nodes[index])].append(index)
             for index in kids:
-                if old_of[index] < 0 and (found := left.get(new.nodes[index].type)):
+                if old_of[index] < 0 and (found := left.get(_form(new.nodes[index]))):
                     pair(found.pop(), index)
+
+
+def _form(node: Node) -> Hashable:
+    parameters = node.block.get("inputParams")
+    return (node.type, frozenset(parameters) if isinstance(parameters, Mapping) else None)
 
 
 def _moved(old: Tree, new: Tree, old_of: Sequence[int]) -> frozenset[int]:
