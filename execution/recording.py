@@ -92,11 +92,12 @@ class Recording:
             self._forget(*gone, frame.block.path)
 
     def _forget(self, first: int, last: int, path: str = "") -> None:
-        below = f"{path}/" if path else ""
+        # One that was written when its block was open is written once more: only what has ended is deleted.
+        new, below = max(first, self.saved + 1), f"{path}/" if path else ""
         self.rows = [
             row
             for row in self.rows
-            if not first <= row.seq <= last or row.ended_ms is None or not row.path.startswith(below)
+            if not new <= row.seq <= last or row.ended_ms is None or not row.path.startswith(below)
         ]
         if first <= self.saved:
             self._forgotten.append(Forgotten(first, last, path))
