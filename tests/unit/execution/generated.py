@@ -12,6 +12,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from execution.testing import FakeFleet, FakeSites, MemoryPort, Site
+from execution.testing.tasks import FakeTask, FakeTasks
 from tests.unit.execution.trees import Block, block, declare, expr, go, robot, say, set_, throw, try_
 
 INPUTS = [
@@ -29,7 +30,19 @@ VALUES = [
 ]
 
 
-OUTPUTS = ["index", "index", "convertObject", "currentTimeStamp", "createUuid", "value", "codeInfo"]
+OUTPUTS = [
+    "index",
+    "index",
+    "taskRecordId",
+    "startSuccess",
+    "stopSuccess",
+    "taskRecord",
+    "convertObject",
+    "currentTimeStamp",
+    "createUuid",
+    "value",
+    "codeInfo",
+]
 
 
 @dataclass
@@ -53,7 +66,7 @@ class Making:
 
 
 LEAVES = ["set", "set", "print", "state", "delay", "acquire", "filled", "empty", "lock", "unlock", "throw", "broken"]
-LEAVES += ["data", "cache"]
+LEAVES += ["data", "cache", "child", "task", "other"]
 NESTS = ["serial", "if", "ifelse", "ifelseif", "repeat", "iterate", "while", "try", "try", "parallel", "robot", "break"]
 
 
@@ -67,7 +80,7 @@ def _one(making: Making, depth: int, context: frozenset[str]) -> Block:
     if "robot" in context:
         kinds = [*kinds, "go", "go", "go"]
     if "parallel" not in context:
-        kinds = [*kinds, "return"]
+        kinds = [*kinds, "return", "cancelled"]
     kind = making.pick(kinds)
     made = _leaf(making, kind) or _nest(making, kind, depth, context)
     return {**made, "disabled": True} if making.pick([False] * 15 + [True]) else made
@@ -99,6 +112,10 @@ def _leaf(making: Making, kind: str) -> Block | None:
             filled=making.pick(["true", "false"]),
             **tries,
         )
+    if kind in ("child", "cancelled"):
+        return _child(making, kind)
+    if kind in ("task", "other"):
+        return _about_task(making, name) if kind == "task" else _other_task(making, name)
     if kind in ("filled", "empty"):
         return block(name, "SetSiteFilledBp" if kind == "filled" else "SetSiteEmptyBp", siteId=site)
     if kind in ("lock", "unlock"):
@@ -146,6 +163,42 @@ def _cache(making: Making, name: str) -> Block:
     kind = making.pick(["CacheDataBp", "CacheDataBp", "GetCacheDataBp", "ClearCacheDataBp"])
     given = {"value": expr(making.pick(VALUES))} if kind == "CacheDataBp" else {}
     return block(name, kind, key=key, **given)
+
+
+def _child(making: Making, kind: str) -> Block:
+    """A call; a cancelled child ends the whole run, wherever its other branches stand."""
+    name, value = f"b{making.names}", expr(f"task.variables.{making.zone}_v")
+    if kind == "cancelled":
+        return block(name, "SubTask::gone", value=value)
+    if making.draw(st.booleans()):
+        return block(name, "SubTask::good", value=value, ifAsync=making.pick(["true", expr("1 < 2")]))
+    given = making.pick([{}, {"taskRecordId": f"{making.zone}-mine"}])
+    return block(name, f"SubTask::{making.pick(['good', 'good', 'bad', 'unknown'])}", value=value, **given)
+
+
+def _about_task(making: Making, name: str) -> Block:
+    """What a run says of itself; the same in all branches, for the last one counts."""
+    kind = making.pick(["MockTimeCostBp", "SetOutOrderNoBp", "MarkTaskStartBp", "MarkTaskEndBp", "WorkTypesBp"])
+    kind = making.pick([kind, "TriggerTaskEventBp", "SetResponseBp"])
+    given: dict[str, dict[str, Any]] = {
+        "MockTimeCostBp": {"timeMillis": 70},
+        "SetOutOrderNoBp": {"orderNo": making.pick(["WMS-1", "WMS-1", "taken"])},
+        "WorkTypesBp": {"workTypes": "picker, driver"},
+        "TriggerTaskEventBp": {"eventName": name, "eventData": expr("taskInputs.list")},
+        "SetResponseBp": {"body": expr("taskInputs.object")},
+    }
+    return block(name, kind, **given.get(kind, {}))
+
+
+def _other_task(making: Making, name: str) -> Block:
+    """A block about another run, which only this branch touches."""
+    run = making.pick([f"{making.zone}-run", f"{making.zone}-run", "nobody"])
+    kind = making.pick(["StartTaskBp", "StopTaskBp", "SuspendTaskBp", "CheckTaskRecordIdIsExistBp", "GetTaskRecordBp"])
+    kind = making.pick([kind, "GetTaskInputParamsByTaskRecordAndKeyBp", "GetTaskRecordByOutOrderIdBp"])
+    if kind == "GetTaskRecordByOutOrderIdBp":
+        return block(name, kind, outOrderId="taken")
+    more = {"inputParamsKey": "pallet"} if kind == "GetTaskInputParamsByTaskRecordAndKeyBp" else {}
+    return block(name, kind, taskRecordId=run, **more)
 
 
 def _nest(making: Making, kind: str, depth: int, context: frozenset[str]) -> Block:
@@ -201,7 +254,11 @@ class Scenario:
         sites = [
             Site(f"{zone}-{number}", group=zone, filled=number == 3) for zone in self.zones for number in (1, 2, 3)
         ]
-        return MemoryPort(FakeSites(sites), FakeFleet(self.robots or ["AMB-01"]))
+        port = MemoryPort(FakeSites(sites), FakeFleet(self.robots or ["AMB-01"]))
+        runs = [FakeTask(f"{zone}-run", inputs={"pallet": "P-1"}) for zone in self.zones]
+        port.tasks = FakeTasks(runs, ends={"bad": 1004, "gone": 1001})
+        port.tasks.numbers["z-run"] = "taken"
+        return port
 
 
 @st.composite

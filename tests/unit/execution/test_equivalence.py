@@ -45,6 +45,11 @@ def _ended(result: Result) -> dict[str, Any]:
         "outputs": _typed(result.outputs),
         "sites": repr(sorted(port.sites.sites.items())),
         "cache": port.cache.values,
+        "runs": {name: (run.definition_id, _typed(run.inputs)) for name, run in port.tasks.records.items()},
+        "other runs": {name: run.code for name, run in port.tasks.records.items() if not run.parent},
+        "tasks": sorted(port.tasks.done),
+        "events": sorted(port.tasks.events),
+        "facts": {name: value for name, value in port.facts.items() if not name.endswith("_ms")},
         "effects": frozenset(port.effects),
         "requests": _typed({key: dict(row.request) for key, row in port.effects.items()}),
         "storage": sorted(port.sites.done),
@@ -74,6 +79,7 @@ def _check(scenario: Scenario, crashes: dict[int, str], repeats: set[int]) -> No
     for result in (whole, cut, crashed):
         done = result.port.sites.done
         assert len(done) == len(set(done)), "a storage effect took place twice"
+        assert len(result.port.tasks.done) == len(set(result.port.tasks.done)), "something was done twice to a run"
         repeated = Counter(json.loads(line.args)["key"] for line in result.port.logs if line.code == "effect.repeated")
         assert all(times == 1 + repeated[key] for key, times in result.port.fleet.sent.items())
 
