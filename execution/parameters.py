@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from execution.values import detached, to_text
+from execution.values import LONG_MAX, LONG_MIN, detached, to_text
 
 _MOST = 60
 """Characters of a value in a message."""
@@ -132,25 +132,31 @@ def flag(value: Any) -> bool | None:
 
 
 def whole(value: Any) -> int | None:
-    """A whole number, also as text or as a float without a fraction."""
-    if value is None or type(value) is int:
-        return value
+    """A whole number of at most 64 bits, also as text or as a float without a fraction."""
+    number = _integer(value)
+    if number is not None and not LONG_MIN <= number <= LONG_MAX:
+        raise ValueError(f"a whole number of at most 64 bits is wanted, not {shown(value)}")
+    return number
+
+
+def _integer(value: Any) -> int | None:
+    if value is None:
+        return None
     if isinstance(value, bool):
         raise ValueError("a whole number is wanted, not true or false")
-    if isinstance(value, int):
-        return int(value)
     try:
         number = whole_of(value) if isinstance(value, str) else int(value)
-        if isinstance(value, str) or number == value:
-            return number
+        fits = isinstance(value, str) or number == value
     except (ValueError, TypeError, OverflowError, ArithmeticError):
-        pass
-    raise ValueError(f"a whole number is wanted, not {shown(value)}")
+        fits = False
+    if not fits:
+        raise ValueError(f"a whole number is wanted, not {shown(value)}")
+    return number
 
 
 def whole32(value: Any) -> int | None:
     """A whole number that fits a database column and a fleet: 32 bits."""
-    number = whole(value)
+    number = _integer(value)
     if number is not None and not -(2**31) <= number < 2**31:
         raise ValueError(f"a whole number of at most 32 bits is wanted, not {shown(value)}")
     return number
@@ -158,22 +164,24 @@ def whole32(value: Any) -> int | None:
 
 def duration(value: Any) -> int | None:
     """Milliseconds: a whole number that is not negative and below ten years."""
-    number = whole(value)
+    number = _integer(value)
     if number is not None and not 0 <= number <= 315_360_000_000:
         raise ValueError(f"a duration in milliseconds (0 or more) is wanted, not {shown(value)}")
     return number
 
 
 def number(value: Any) -> int | float | None:
-    """A number, also as text."""
-    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
-        return value
+    """A number that a double can hold, also as text."""
+    if value is None:
+        return None
     try:
         parsed = decimal_of(value) if isinstance(value, str) else float(value)
         if isinstance(value, bool) or not math.isfinite(parsed):
             raise ValueError
     except (ValueError, TypeError, OverflowError):
         raise ValueError(f"a number is wanted, not {shown(value)}") from None
+    if isinstance(value, int):
+        return int(value)
     return int(parsed) if parsed.is_integer() else parsed
 
 

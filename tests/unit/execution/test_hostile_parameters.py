@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -69,7 +70,7 @@ LITERALS: dict[str, Any] = {
     "deep": nested(150),
     "too deep": nested(400),
     "list text": "[[[1]]]",
-    "long list": list(range(20_000)),
+    "long list": list(range(5_000)),
 }
 
 EXPRESSIONS: dict[str, str] = {
@@ -208,8 +209,10 @@ def look_at_rows(number: int, port: MemoryPort, end: SliceEnd) -> None:
         field = TaskRecord._meta.get_field(column)
         if isinstance(value, str):
             storable(value, getattr(field, "max_length", None))
+        elif isinstance(value, int):
+            assert abs(value) < BIGINT
         else:
-            assert value is None or abs(value) < BIGINT
+            strict(json.dumps(value))
     if isinstance(end.outcome, Suspended):
         for wait in end.outcome.waits:
             storable(wait.key, length(Wait, "key"))
@@ -256,10 +259,14 @@ def names_it(spec: BlockSpec, name: str, found: PlanErrors | Result | None) -> N
 
 
 def cases(spec: BlockSpec) -> Iterator[tuple[str, str, Any]]:
+    """Parameter, what is wrong, and the value. After two parameters of a kind, the others of it share the cases."""
+    seen: Counter[Any] = Counter()
     for item in spec.parameters:
         name = f"{item.prefix}x" if item.prefix else item.name
         yield name, "missing", None
-        for words, wrong in WRONG.items():
+        seen[item.convert] += 1
+        first, step = (0, 1) if seen[item.convert] <= 2 else (seen[item.convert] % 4, 4)
+        for words, wrong in list(WRONG.items())[first::step]:
             yield name, words, wrong
 
 
