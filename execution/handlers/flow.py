@@ -91,7 +91,7 @@ def if_else_if(run: Here, params: IfElseIfParams) -> RunChildren:
     "SkipToComponent",
     params=SkipParams,
     errors={"skip.no-target": "``skipComponentId`` gives no value"},
-    example={"skipComponentId": "b3"},
+    example={"skipComponentId": "after"},
 )
 def skip_to_component(run: Here, params: SkipParams) -> SkipTo:
     """Skips all blocks from here on until the one of that name or id; those in between are recorded as not executed.
