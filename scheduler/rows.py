@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 
-from execution.outcome import BlockRow, EffectRow, LogRow, Snapshot, WaitRow
+from execution.outcome import BlockRow, EffectRow, Forgotten, LogRow, Snapshot, WaitRow
 from scheduler import clock
 from scheduler.models import BlockRecord, Effect, JournalEntry, LogLine, RunState, Wait
 from scheduler.states import EffectStatus
@@ -45,6 +45,8 @@ def save(pk: int, attempt: int, snapshot: Snapshot) -> None:
         save_logs(pk, snapshot.logs)
     if snapshot.effects:
         save_effects(pk, snapshot.effects)
+    if snapshot.forget:
+        forget_blocks(pk, attempt, snapshot.forget)
 
 
 def save_blocks(pk: int, attempt: int, blocks: Iterable[BlockRow]) -> None:
@@ -74,6 +76,22 @@ def save_blocks(pk: int, attempt: int, blocks: Iterable[BlockRow]) -> None:
             for seq, name, kind, path, turn, code, begun, ended, given, out, why in blocks
         ],
     )
+
+
+def forget_blocks(pk: int, attempt: int, forgotten: Iterable[Forgotten]) -> None:
+    """Delete block records that have ended: one statement for each range, on the index that makes them unique."""
+    where = "record_id = %s AND attempt = %s AND seq BETWEEN %s AND %s AND ended_ms IS NOT NULL"
+    delete = f"DELETE FROM {BlockRecord._meta.db_table} WHERE {where}"  # noqa: S608 - our names
+    # Names that differ only in case are different blocks, and may hold any character: no LIKE, no loose collation.
+    below = "CAST(SUBSTR(path, 1, %s) AS BINARY) = CAST(%s AS BINARY)"
+    if connection.vendor != "mysql":
+        below = "SUBSTR(path, 1, %s) = %s"
+    with connection.cursor() as cursor:
+        for first, last, path in forgotten:
+            if path:
+                cursor.execute(f"{delete} AND {below}", [pk, attempt, first, last, len(path) + 1, f"{path}/"])
+            else:
+                cursor.execute(delete, [pk, attempt, first, last])
 
 
 def save_logs(pk: int, lines: Iterable[LogRow]) -> None:
