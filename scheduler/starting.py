@@ -6,6 +6,7 @@ Runs that start runs, and periodic starts, use ``scheduler.submission`` itself: 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -23,11 +24,12 @@ def start(
     priority: int = 1,
     record_id: str | None = None,
     out_order_no: str | None = None,
+    due_at: datetime | None = None,
     queue: str | None = None,
     actor: str,
     origin: str,
 ) -> Submitted:
-    """Start a run for an operator; an id that exists already starts nothing and is not audited.
+    """Start a run for an operator, at once or at ``due_at``; an id that exists starts nothing and is not audited.
 
     Raises:
         Refused: as ``submit``.
@@ -40,6 +42,7 @@ def start(
             priority=priority,
             record_id=record_id,
             out_order_no=out_order_no,
+            due_at=due_at,
             queue=queue,
             actor=actor,
             origin=origin,

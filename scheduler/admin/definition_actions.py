@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
 
 from django.contrib import messages
@@ -13,6 +14,7 @@ from django.utils.translation import gettext as _
 from execution.values import load_tagged, to_plain
 from scheduler.admin.definition_page import declared
 from scheduler.admin.run_form import PREFIX, RunForm
+from scheduler.admin.run_memory import last_values, remember
 from scheduler.errors import Refused
 from scheduler.exporting import export, export_version
 from scheduler.models import TaskDefinition, TaskRecord
@@ -28,29 +30,37 @@ def run_view(request: HttpRequest, pk: int) -> HttpResponse:
         raise Http404
     require(request, "scheduler.run_taskdefinition", action="run_task", object_type="definition", object_id=row.label)
     inputs = declared(row.current)
-    form = RunForm(inputs, request.POST if request.method == "POST" else None, initial=_copied(request))
+    again = {} if request.GET.get("fresh") else _copied(request) or last_values(request, pk)
+    form = RunForm(inputs, request.POST if request.method == "POST" else None, initial=again)
     status = 200
     if request.method == "POST":
         if form.is_valid() and (url := _submit(request, row, form)):
+            remember(request, pk, form.remembered)
             return HttpResponseRedirect(url)
         status = 422
     context = {
         "title": _("Run %(label)s") % {"label": row.label},
         "definition": row,
         "form": form,
-        "command": f"manage.py run_task {row.label!r}",
+        "again": bool(again) and request.method != "POST",
+        "copied": "copy" in request.GET,
+        "command": form.command.replace("run_task", f"manage.py run_task {shlex.quote(row.label)}", 1),
     }
     return page(request, "admin/scheduler/taskdefinition/run.html", context, status=status)
 
 
 def _submit(request: HttpRequest, row: TaskDefinition, form: RunForm) -> str:
     """Start it; the address of its page, or empty with the refusal at the form."""
+    given = form.cleaned_data
     try:
         done = start(
             definition=row,
             inputs=form.inputs,
-            priority=form.cleaned_data["priority"],
-            record_id=form.cleaned_data["record_id"].strip() or None,
+            priority=given["priority"],
+            record_id=given["record_id"] or None,
+            out_order_no=given["out_order_no"] or None,
+            queue=given["queue"] or None,
+            due_at=given["start_at"],
             actor=request.user.get_username(),
             origin="page",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from django import forms
@@ -44,6 +45,7 @@ def context(request: HttpRequest, row: TaskDefinition) -> dict[str, Any]:
         "active_run": periodic.active_run(row),
         "late_s": (clock.now() - row.next_start_at).total_seconds() if row.next_start_at else 0,
         "short": row.period_ms < periodic.INTERVAL_S * 1000,
+        "command": f"manage.py periodic {shlex.quote(row.label)} --on --period {row.period_ms} --delay {row.delay_ms}",
         "interval_ms": int(periodic.INTERVAL_S * 1000),
         "form": PeriodicForm(
             initial={

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -16,6 +19,16 @@ from execution.values import LONG_MAX, LONG_MIN
 
 #: Prefix of the inputs' field names, so that no input hides one of ours.
 PREFIX = "in_"
+#: A start is planned at most this far ahead.
+LATEST = timedelta(days=366)
+#: Fields that the command has an option for, with the value that needs none.
+_OPTIONS = (
+    ("priority", "--priority", 1),
+    ("queue", "--queue", ""),
+    ("record_id", "--record-id", ""),
+    ("out_order_no", "--out-order", ""),
+    ("start_at", "--at", ""),
+)
 
 
 class JsonField(forms.CharField):
@@ -56,6 +69,25 @@ class RunForm(forms.Form):
         max_length=128,
         help_text=gettext_lazy("Empty for a new one. The same id twice is one run."),
     )
+    out_order_no = forms.CharField(
+        label=gettext_lazy("Out-order number"),
+        required=False,
+        max_length=128,
+        help_text=gettext_lazy("Number of the order in another system. The same number twice is one run."),
+    )
+    queue = forms.CharField(
+        label=gettext_lazy("Queue"),
+        required=False,
+        max_length=64,
+        help_text=gettext_lazy("Empty for the queue of the definition."),
+    )
+    start_at = forms.DateTimeField(
+        label=gettext_lazy("Start at"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"],
+        help_text=gettext_lazy("Empty for now; in the time of the plant."),
+    )
 
     def __init__(self, declared: Sequence[InputDeclaration], *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -70,6 +102,35 @@ class RunForm(forms.Form):
                 field.widget.attrs.setdefault("class", "vw-field")
             if field.help_text:
                 field.widget.attrs["aria-describedby"] = f"id_{name}_helptext"
+
+    def clean_start_at(self) -> datetime | None:
+        """A time that is not over, and not beyond what is kept."""
+        value: datetime | None = self.cleaned_data["start_at"]
+        if value is not None and not timedelta(minutes=-1) < value - timezone.now() < LATEST:
+            raise ValidationError(_("Give a time from now on, at most a year ahead."))
+        return value
+
+    @property
+    def command(self) -> str:
+        """The command that starts the same run, with the values that stand in the form now."""
+        words = ["run_task"]
+        for item in self._declared:
+            field = self[PREFIX + item.name]
+            value = field.value()
+            shown = ("true" if value else "false") if isinstance(field.field, forms.BooleanField) else value
+            if shown not in (None, ""):
+                words += ["--input", f"{item.name}={shown}"]
+        for name, option, usual in _OPTIONS:
+            value = self[name].value()
+            if value not in (None, "", usual):
+                words += [option, str(value)]
+        return " ".join(shlex.quote(word) for word in words)
+
+    @property
+    def remembered(self) -> dict[str, Any]:
+        """What a person may want again: the inputs, the priority and the queue, as they were sent."""
+        names = [PREFIX + item.name for item in self._declared] + ["priority", "queue"]
+        return {name: self[name].value() for name in names}
 
     @property
     def inputs(self) -> Mapping[str, Any]:

@@ -23,6 +23,7 @@ NEED_TABLES = (
     ("retry_task", "r-1"),
     ("skip_block", "r-1"),
     ("set_priority", "r-1", "--priority", "3"),
+    ("periodic", "Move pallet", "--on"),
     ("tune", "list"),
     ("tune", "set", "max_retries", "5", "--reason", "because"),
     ("export_tasks", "-o", "-"),

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
+import shlex
 import zlib
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
+from django.test import Client, RequestFactory
+from django.utils import timezone
 
 from execution.values import load_tagged
 from scheduler.admin.definition_import import pack, unpack
+from scheduler.admin.run_memory import last_values, remember
 from scheduler.models import AuditEntry, TaskDefinition, TaskRecord
 from scheduler.states import Status
 from scheduler.taskfile import SIZE_LIMIT
@@ -96,6 +100,74 @@ def test_running_again_brings_the_inputs_of_that_run(operator: Client, definitio
     form = operator.get(f"{run_url(definition)}?copy={record.pk}").context["form"]
 
     assert (form["in_target"].value(), form["in_pallets"].value(), form["in_extra"].value()) == ("C-01", 5, '{"a": 1}')
+
+
+def test_the_form_takes_queue_order_number_and_a_later_start(operator: Client, definition: TaskDefinition) -> None:
+    later = timezone.localtime() + timedelta(hours=3)
+    data = {
+        "in_target": "x", "priority": "1", "queue": "night", "out_order_no": "4711",
+        "start_at": later.strftime("%Y-%m-%dT%H:%M"),
+    }  # fmt: skip
+
+    operator.post(run_url(definition), data)
+    again = operator.post(run_url(definition), {**data, "record_id": "other"}, follow=True)
+
+    record = TaskRecord.objects.get()
+    assert (record.queue, record.out_order_no, record.status) == ("night", "4711", Status.SCHEDULED)
+    assert record.due_at == later.replace(second=0, microsecond=0)
+    assert f"A run with the id {record.record_id} exists already" in again.content.decode()
+
+
+@pytest.mark.parametrize("when", ["2001-01-01T00:00", "2999-01-01T00:00", "soon"])
+def test_a_start_that_is_over_or_too_far_is_refused_at_its_field(
+    when: str, operator: Client, definition: TaskDefinition
+) -> None:
+    page = operator.post(run_url(definition), {"in_target": "x", "priority": "1", "start_at": when})
+
+    assert page.context["form"].errors.keys() == {"start_at"}
+    assert not TaskRecord.objects.exists()
+
+
+def test_the_form_remembers_the_last_values_of_this_person_alone(
+    operator: Client, definition: TaskDefinition, as_role: Callable[[str], Client]
+) -> None:
+    sent = {"in_target": "C-07", "in_pallets": "5", "in_extra": '{"a":1}', "priority": "9", "record_id": "once"}
+    operator.post(run_url(definition), sent)
+
+    mine = operator.get(run_url(definition)).context["form"]
+    fresh = operator.get(f"{run_url(definition)}?fresh=1").context["form"]
+    other = as_role("Engineer").get(run_url(definition)).context["form"]
+
+    names = ("in_target", "in_pallets", "in_careful", "in_extra", "priority", "record_id")
+    assert [mine[name].value() for name in names] == ["C-07", "5", False, '{"a":1}', "9", None]
+    assert [form["in_target"].value() for form in (fresh, other)] == ["B-03", "B-03"]
+
+
+def test_what_is_remembered_is_bounded(rf: RequestFactory) -> None:
+    request = rf.get("/")
+    request.session = {}  # type: ignore[assignment]
+
+    for pk in range(50):
+        remember(request, pk, {"in_a": pk})
+    remember(request, 49, {"in_a": "x" * 10_000})
+
+    assert len(request.session["last_runs"]) == 19
+    assert (last_values(request, 48), last_values(request, 49), last_values(request, 1)) == ({"in_a": 48}, {}, {})
+
+
+def test_the_page_shows_the_command_with_the_values_that_stand_there(
+    operator: Client, definition: TaskDefinition
+) -> None:
+    data = {"in_target": "", "in_pallets": "3", "in_extra": "{'; rm -rf /", "priority": "7", "out_order_no": "o'1"}
+
+    page = operator.post(run_url(definition), data)
+
+    command = shlex.split(page.context["command"])
+    assert command[:3] == ["manage.py", "run_task", "Transport A→B"]
+    assert command[3:] == [
+        *("--input", "pallets=3", "--input", "careful=false", "--input", "extra={'; rm -rf /"),
+        *("--priority", "7", "--out-order", "o'1"),
+    ]
 
 
 def test_cancelling_asks_with_count_consequence_and_reason(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
-from django.utils.timezone import localtime
+from django.utils.timezone import localtime, make_aware
 
 from scheduler.documents import is_over, record_document
 from scheduler.models import TaskRecord
@@ -15,7 +16,7 @@ from scheduler.starting import start
 from scheduler.states import Status
 from scheduler.submission import Submitted
 from vwed.inline import InlineRun, inline_queue
-from vwed.management.action import ActionCommand, Answer, actor
+from vwed.management.action import ActionCommand, Answer, WrongUsage, actor
 from vwed.management.progress import Progress
 from vwed.management.records import lines_of, status_line
 from vwed.management.values import named_values
@@ -37,17 +38,22 @@ class Command(ActionCommand):
         parser.add_argument("--priority", type=int, default=1, help="higher starts earlier (default 1)")
         parser.add_argument("--record-id", help="id of the run; the same id twice is one run")
         parser.add_argument("--out-order", metavar="NUMBER", help="out-order number; the same one twice is one run")
+        parser.add_argument("--queue", help="queue of the run (default: the definition's)")
+        parser.add_argument("--at", type=_moment, metavar="TIME", help="start it then: 2026-11-24T06:30, plant time")
         parser.add_argument("--wait", type=_seconds, metavar="SECONDS", help="follow it for at most this long")
         parser.add_argument("--inline", action="store_true", help="run it in this process, without a cluster")
 
     def act(self, options: Mapping[str, Any]) -> Answer:
+        if options["inline"] and (options["queue"] or options["at"]):
+            raise WrongUsage("--inline runs it here and now: it takes neither --queue nor --at.")
         submitted = start(
             label=options["label"],
             inputs=named_values(options["inputs"], options["input"], "input", '{"site": "A-01"}'),
             priority=options["priority"],
             record_id=options["record_id"],
             out_order_no=options["out_order"],
-            queue=inline_queue() if options["inline"] else None,
+            due_at=options["at"],
+            queue=inline_queue() if options["inline"] else options["queue"],
             actor=actor(),
             origin="command",
         )
@@ -121,3 +127,11 @@ def _seconds(text: str) -> float:
     if not 0 <= value <= 86_400 * 365:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0 on")
     return value
+
+
+def _moment(text: str) -> datetime:
+    try:
+        value = datetime.fromisoformat(text)
+        return value if value.tzinfo else make_aware(value)
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(f"{text!r} is no time such as 2026-11-24T06:30") from None
