@@ -25,6 +25,8 @@ from vwed.console.permit import require, require_view
 #: Characters of a value in the list, and in the question whether to remove it.
 _SHOWN = 120
 _OBJECT = "cached_value"
+#: Characters of a key in a title.
+_TITLE = 60
 _LIST = "admin:scheduler_cachedvalue_changelist"
 
 
@@ -47,7 +49,7 @@ class ValueForm(forms.Form):
         del self.fields["seen" if new else "key"]
         for name, field in self.fields.items():
             if not isinstance(field.widget, forms.HiddenInput):
-                field.widget.attrs["class"] = "vw-field"
+                field.widget.attrs["class"] = "vw-field vw-mono" if name == "value" else "vw-field"
             if field.help_text:
                 field.widget.attrs["aria-describedby"] = f"id_{name}_helptext"
         self.fields["reason"].widget.attrs["autocomplete"] = "off"
@@ -110,7 +112,7 @@ class CachedValueAdmin(ConsoleAdmin):
         row = _row(object_id)
         _require(request, "delete", row.key)
         question = Question(
-            title=_("Remove %(key)s") % {"key": row.key},
+            title=_("Remove %(key)s") % {"key": row.key[:_TITLE]},
             consequence=[
                 gettext_lazy("Runs that read this key get nothing from then on."),
                 gettext_lazy("If it says that a task was started, that task may be started again."),
@@ -186,7 +188,7 @@ def _page(
     request: HttpRequest, row: CachedValue, form: ValueForm, *, changed: bool = False, status: int = 200
 ) -> HttpResponse:
     context = {
-        "title": row.key,
+        "title": _("Cached value %(key)s") % {"key": row.key[:_TITLE]},
         "row": row,
         "size": len(row.value),
         "form": form if request.user.has_perm("scheduler.change_cachedvalue") else None,
