@@ -71,7 +71,7 @@ class TaskContext:
             BlockError: the context would grow beyond its limit, or the value is nested too deeply.
         """
         kind = type(value)
-        size = len(value) + 64 if kind is str else 32 if kind in _SMALL else -1
+        size = text_bytes(value) if kind is str else 32 if kind in _SMALL else -1
         if size != self._sizes.get(name):  # most values are replaced by one of the same size
             self._account(self._sizes, name, value, block)
         kind = type(value)
@@ -109,7 +109,7 @@ class TaskContext:
         return size
 
     def _account(self, sizes: dict[str, int], key: str, value: Any, block: str) -> None:
-        size = len(value) + 64 if type(value) is str else measure(value, self._limit)
+        size = text_bytes(value) if type(value) is str else measure(value, self._limit)
         before, new = sizes.get(key), 0
         if before is None:
             before, new = 0, len(key) + 100
@@ -136,6 +136,11 @@ class TaskContext:
         self.bytes = 0
 
 
+def text_bytes(text: str) -> int:
+    """Bytes that a text takes in memory and in the stored state, where a character outside ASCII is ``\\uXXXX``."""
+    return (len(text) if text.isascii() else 6 * len(text)) + 64
+
+
 def measure(value: Any, limit: int) -> int:
     """Bytes that a value takes, roughly; stops counting above ``limit``.
 
@@ -157,7 +162,7 @@ def measure(value: Any, limit: int) -> int:
             if kind in _SMALL:
                 total += 32
             elif isinstance(item, str):
-                total += 64 + len(item)
+                total += text_bytes(item)
             elif isinstance(item, Mapping):
                 total += 64 + 50 * len(item)
                 below.extend(item)
