@@ -98,11 +98,12 @@ def submit(
         inputs=values,
         out_order_no=out_order_no or None,
         parent=parent,
-        depth=0 if parent is None else parent.depth + 1,
         periodic=periodic,
         created_by=actor[:150],
     )
-    record.root_record_id = (parent.root_record_id or parent.record_id) if parent is not None else record.record_id
+    record.root_record_id = record.record_id
+    if parent is not None:
+        record.root_record_id, record.depth = parent.root_record_id or parent.record_id, parent.depth + 1
     return _insert(record, tuple(notes))
 
 
