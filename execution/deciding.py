@@ -18,6 +18,7 @@ def try_again(branches: Branches, decision: Decision) -> list[Branch]:
     by_hand = _skipped(branches, decision) if decision.kind == "skip" else []
     if decision.anew:
         _begin_anew(branches)
+        _open_again(branches)
     for branch in branches.all.values():
         if branch.status == ENDED:
             branch.failure, branch.status = None, READY
@@ -50,6 +51,13 @@ def _begin_anew(branches: Branches) -> None:
             if frame.cleanup or (frame is branch.stack[-1] and _waits_outside(branch)):
                 _take_back(branches, branch, position)
                 break
+
+
+def _open_again(branches: Branches) -> None:
+    """The records of open blocks were closed with the run: they are written anew."""
+    for branch in branches.all.values():
+        for frame in branch.stack:
+            frame.written = 0
 
 
 def _waits_outside(branch: Branch) -> bool:

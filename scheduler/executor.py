@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from django.db import InterfaceError, OperationalError, transaction
 
-from execution.decision import Decision
+from execution.decision import Decision, DecisionError
 from execution.errors import BlockError, LeaseLost, PlanErrors
 from execution.outcome import Cancelled, Failed, Finished, SliceEnd, SliceOver, Snapshot, Stopped, Suspended
 from execution.state import StateError
@@ -72,6 +72,8 @@ def _slice(run: StartedRun, process: Process) -> Status | None:
         return _interrupt(run, "definition_invalid", f"The definition cannot run: {error.problems[0]}")
     except BlockError as error:
         return _interrupt(run, error.code, error.message)
+    except DecisionError as error:
+        return _interrupt(run, "decision_invalid", str(error))
     except StateError as error:
         text = f"The stored state cannot be read: {error}"
         return _write(run, Snapshot(state=None), lambda columns: _end(run, columns, Status.UNRECOVERABLE, text))
@@ -85,8 +87,8 @@ def _open(run: StartedRun, process: Process) -> Run:
     limits = conf.values().limits()
     if run.state is None:
         return Run.start(plan, run.bound_inputs(), run.info(), limits, process.contexts)
-    decided: dict[str, Any] = {"decision": Decision.from_text(run.decision)} if run.decision else {}
-    return Run.restore(plan, run.state, run.info(), limits, process.contexts, **decided)
+    decision = Decision.from_text(run.decision or "")
+    return Run.restore(plan, run.state, run.info(), limits, process.contexts, decision=decision)
 
 
 def _finish_slice(run: StartedRun, end: SliceEnd) -> Status | None:
