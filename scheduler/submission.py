@@ -101,10 +101,14 @@ def submit(
         periodic=periodic,
         created_by=actor[:150],
     )
+    _place_below(record, parent)
+    return _insert(record, tuple(notes))
+
+
+def _place_below(record: TaskRecord, parent: TaskRecord | None) -> None:
     record.root_record_id = record.record_id
     if parent is not None:
         record.root_record_id, record.depth = parent.root_record_id or parent.record_id, parent.depth + 1
-    return _insert(record, tuple(notes))
 
 
 def new_record_id() -> str:
