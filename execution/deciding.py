@@ -13,11 +13,13 @@ def try_again(branches: Branches, decision: Decision) -> list[Branch]:
     What branches waited for was given up when the run stopped: they ask for it anew.
 
     Raises:
-        DecisionError: the block that is to be skipped has not failed.
+        DecisionError: the block that is to be skipped has not failed, or is inside one that begins anew.
     """
     by_hand = _skipped(branches, decision) if decision.kind == "skip" else []
     if decision.anew:
-        _begin_anew(branches)
+        untouched = _begin_anew(branches)
+        if not untouched.issuperset(branch.key for branch in by_hand):
+            raise DecisionError(f"The block {decision.block!r} is inside one that begins anew.")
         _open_again(branches)
     for branch in branches.all.values():
         if branch.status == ENDED:
@@ -26,7 +28,7 @@ def try_again(branches: Branches, decision: Decision) -> list[Branch]:
                 parallel_of(branch.owner).results[branch.index] = None
         elif branch.status == WAITING:
             branch.wait, branch.status = None, READY
-    return [branch for branch in by_hand if branches.all.get(branch.key) is branch]
+    return by_hand
 
 
 def _skipped(branches: Branches, decision: Decision) -> list[Branch]:
@@ -42,15 +44,19 @@ def _skipped(branches: Branches, decision: Decision) -> list[Branch]:
     return found
 
 
-def _begin_anew(branches: Branches) -> None:
-    """Take back every outermost block that held something at another system."""
+def _begin_anew(branches: Branches) -> set[str]:
+    """Take back every outermost block that held something at another system; answers the branches without one."""
+    untouched = set()
     for branch in list(branches.all.values()):
         if branch.key not in branches.all:  # it was inside one
             continue
+        untouched.add(branch.key)
         for position, frame in enumerate(branch.stack):
             if frame.cleanup or (frame is branch.stack[-1] and _waits_outside(branch)):
                 _take_back(branches, branch, position)
+                untouched.discard(branch.key)
                 break
+    return untouched
 
 
 def _open_again(branches: Branches) -> None:

@@ -100,29 +100,31 @@ class Steps(Stops):
                 self.keep(branch, block, effect)
             return effect
         frame = Frame(block, params, seq, branch.stack[-1].inner, now)
-        frame.attempt = self._info.attempt
-        if kind is e.Skip:
-            self._recording.close(frame, NOT_RUN, now)
-            return TAKEN
-        if kind is e.StopOthers:
-            self.stop_others(branch, frame)
-            return TAKEN
-        if isinstance(effect, e.SkipTo):
-            self.skip_to(branch, frame, effect.target)
-            self._recording.close(frame, FINISHED, now)
-            return TAKEN
         if isinstance(effect, e.RunChildren):
             self._deep(block)
             self._run_children(branch, frame, effect)
             branch.stack.append(frame)
-            return TAKEN
-        if not isinstance(effect, e.Leave):
-            raise TypeError(f"{block.type} may not do {kind.__name__} as its only act")
-        if effect.kind == "break" and not has_loop(branch):
-            raise BlockError("break.no-loop", "There is no loop around this break.", final=True)
-        self._recording.close(frame, FINISHED, now)
-        self._travel(branch, e.Left(effect.kind))
+        else:
+            self._only_act(branch, frame, effect)
         return TAKEN
+
+    def _only_act(self, branch: Branch, frame: Frame, effect: e.Effect) -> None:
+        now = frame.started
+        frame.attempt = self._info.attempt
+        if isinstance(effect, e.StopOthers):
+            self.stop_others(branch, frame)
+        elif isinstance(effect, e.Skip):
+            self._recording.close(frame, NOT_RUN, now)
+        elif isinstance(effect, e.SkipTo):
+            self.skip_to(branch, frame, effect.target)
+            self._recording.close(frame, FINISHED, now)
+        elif isinstance(effect, e.Leave):
+            if effect.kind == "break" and not has_loop(branch):
+                raise BlockError("break.no-loop", "There is no loop around this break.", final=True)
+            self._recording.close(frame, FINISHED, now)
+            self._travel(branch, e.Left(effect.kind))
+        else:
+            raise TypeError(f"{frame.block.type} may not do {type(effect).__name__} as its only act")
 
     def enter(self, branch: Branch, block: PlanBlock, params: Any, seq: int, now: int) -> None:
         """A generator handler begins."""
