@@ -29,9 +29,10 @@ from execution.effects import (
     Transacted,
 )
 from execution.values import load_tagged
-from scheduler import cancel, pausing, submission, subtasks, taskview
+from scheduler import cancel, continuing, pausing, submission, subtasks, taskview
 from scheduler.errors import Refused
 from scheduler.models import TaskRecord
+from scheduler.states import Status
 
 if TYPE_CHECKING:
     from scheduler.gateway_effects import Action, Asking
@@ -82,8 +83,10 @@ def _suspend(record_id: str, asking: Asking) -> bool:
 
 
 def _go_on(record_id: str, asking: Asking) -> bool:
-    done = pausing.resume([record_id], actor=asking.record_id, reason=_reason("resumed", asking), origin=None)
-    return bool(done.done)
+    asked: dict[str, Any] = {"actor": asking.record_id, "reason": _reason("started", asking), "origin": None}
+    if TaskRecord.objects.filter(record_id=record_id, status=Status.INTERRUPTED).exists():
+        return bool(continuing.go_on([record_id], **asked).done)
+    return bool(pausing.resume([record_id], **asked).done)
 
 
 def _reason(what: str, asking: Asking) -> str:
