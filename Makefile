@@ -9,6 +9,7 @@ STAMP := .venv/.setup-done
 CATALOGUES := $(wildcard locale/*/LC_MESSAGES/*.po)
 PORT ?= 8000
 WORKERS ?= 2
+BENCHMARKS ?= durable short latency memory expressions queue_growth
 
 .PHONY: help setup run test lint format bench soak messages
 
@@ -44,15 +45,8 @@ format: setup ## Rewrite the sources in the house style
 messages: setup ## Collect new texts for translation into locale/
 	$(PYTHON) manage.py makemessages --locale zh_Hans --no-location --ignore .venv --ignore tests
 
-bench: setup ## Measure the engine, durable blocks, short tasks and latency (P1 to P4)
-	@for script in tests/benchmarks/[a-z]*.py; do \
-	  module="$$(echo "$${script%.py}" | tr / .)"; \
-	  case "$$module" in \
-	    *.soak) continue ;; \
-	    *.durable) echo "== $$module"; for db in sqlite mysql; do $(PYTHON) -m "$$module" --db $$db; done ;; \
-	    *) echo "== $$module"; $(PYTHON) -m "$$module" ;; \
-	  esac; \
-	done
+bench: setup ## Measure engine, durable blocks, short runs, latency and memory (P1 to P4) beside references
+	@for module in $(BENCHMARKS); do echo; echo "== $$module"; $(PYTHON) -m tests.benchmarks.$$module; done
 
 soak: setup ## Run 1,000 tasks through a real cluster and print the memory of every process
 	@$(PYTHON) -m tests.benchmarks.soak

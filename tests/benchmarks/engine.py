@@ -10,8 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import json
-import statistics
 import time
 from typing import Any
 
@@ -20,6 +18,7 @@ from execution.outcome import Finished
 from execution.plan import Plan, compile
 from execution.testing import MemoryPort
 from execution.walker import Run
+from tests.benchmarks.measuring import Rounds, Taken, rate_row, table
 
 BLOCKS = 200
 
@@ -104,25 +103,31 @@ def asyncio_rate(seconds: float) -> float:
     return asyncio.run(rounds())
 
 
+def compare(*, rounds: int, seconds: float = 0.5) -> tuple[Rounds, Rounds]:
+    """The engine and the empty loop in turns, in seconds of this process."""
+    plan = mixed_plan()
+    if run_once(plan) != BLOCKS:
+        raise SystemExit(f"the benchmark's task has {run_once(plan)} blocks, not {BLOCKS}")
+    engine, empty = Rounds(), Rounds()
+    turns = ((engine, lambda: engine_rate(plan, seconds)), (empty, lambda: asyncio_rate(seconds)))
+    gc.collect()
+    for number in range(rounds + 1):
+        for found, measure in turns:
+            rate = measure()
+            if number:  # the first is the warm-up
+                found.add(rate, Taken(wall=1.0, cpu=1.0))
+    return engine, empty
+
+
 def main() -> None:
     """Measure in turns, print the medians."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=0.5, help="length of one measurement")
     parser.add_argument("--turns", type=int, default=5)
     options = parser.parse_args()
-    plan = mixed_plan()
-    if run_once(plan) != BLOCKS:
-        raise SystemExit(f"the benchmark's task has {run_once(plan)} blocks, not {BLOCKS}")
-    gc.collect()
-    pairs = [(engine_rate(plan, options.seconds), asyncio_rate(options.seconds)) for _ in range(options.turns)]
-    engine, empty = (statistics.median(column) for column in zip(*pairs, strict=True))
-    result = {
-        "blocks_per_second": round(engine),
-        "asyncio_per_second": round(empty),
-        "ratio": round(engine / empty, 2),
-        "best_blocks_per_second": round(max(pair[0] for pair in pairs)),
-    }
-    print(json.dumps(result, indent=2))  # noqa: T201 - this is the output
+    engine, empty = compare(rounds=options.turns, seconds=options.seconds)
+    rows = [rate_row("P1, the engine alone", engine, [empty]), rate_row("empty asyncio loop", empty, [empty])]
+    table(["one core, no database", "min", "median", "max", "CPU µs", "÷ asyncio"], rows)
 
 
 if __name__ == "__main__":

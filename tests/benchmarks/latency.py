@@ -21,7 +21,7 @@ from statistics import quantiles
 
 import psutil
 
-from tests.benchmarks.durable import database
+from tests.benchmarks.base import database
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -88,6 +88,7 @@ def main() -> None:
     parser.add_argument("--bytes", type=int, default=1024, help="recorded bytes of each block")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--settle", type=float, default=SETTLE_S, help="seconds before memory is read")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="vwed-soak-") as directory:
         console = Console(Path(directory))
@@ -96,11 +97,11 @@ def main() -> None:
             console.wait_for("VWED is running")
             connect(console)
             install(options.blocks, options.bytes)
-            time.sleep(SETTLE_S)
+            time.sleep(options.settle)
             columns = {"idle": memory(console)}
             for number in range(1, options.rounds + 1):
                 seconds = run_tasks(options.tasks)
-                time.sleep(SETTLE_S)
+                time.sleep(options.settle)
                 columns[f"after {options.tasks * number:,} runs"] = memory(console)
                 _say(f"{options.tasks:,} runs of {options.blocks} blocks in {seconds:.1f} s")
             _print(columns, options.tasks)
