@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from django import forms
@@ -121,6 +122,7 @@ class CachedValueAdmin(ConsoleAdmin):
             verb=gettext_lazy("Remove"),
             danger=True,
             reason_required=True,
+            command=f"manage.py cache clear {shlex.quote(row.key)} --reason TEXT",
             back=_url("change", row.pk),
             fields={"seen": [request.POST.get("seen") or cache.fingerprint(row.value)]},
         )
