@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import signal
@@ -20,6 +21,8 @@ from scheduler.q2.broker import RecordBroker
 from scheduler.q2.generation import Generation
 from scheduler.q2.parentage import die_with
 from scheduler.q2.patience import be_impatient
+
+log = logging.getLogger(__name__)
 
 
 def name_of(role: str, boot_id: str, pid: int) -> str:
@@ -45,7 +48,7 @@ def run_worker(generation: Generation, slot: int, timer: Any, timeout: int | Non
         if duty.draining and timer.value == -1:
             timer.value = -2  # it went because it was asked to, not by accident
         housekeeper.stop("recycled" if timer.value == -2 else "ended")
-    close_connections()
+    leave(process)
 
 
 def run_pusher(generation: Generation, stop: Flag, parent_pid: int) -> None:
@@ -68,7 +71,7 @@ def run_pusher(generation: Generation, stop: Flag, parent_pid: int) -> None:
     ):
         pusher(generation.tasks, stop, broker)
     broker.close()
-    close_connections()
+    leave(process)
 
 
 def run_monitor(generation: Generation, broker: RecordBroker, parent_pid: int) -> None:
@@ -88,3 +91,10 @@ def enter(role: str, boot_id: str, parent_pid: int) -> Process:
     CURRENT.set(process)
     close_connections()  # reading the settings may have opened one
     return process
+
+
+def leave(process: Process) -> None:
+    """Stop being one: say what somebody forgot to end, close the connections."""
+    for job in process.background.join(0.0):
+        log.warning("%s ends while %s still runs (%s)", process.name, job.name, job.context or "-")
+    close_connections()

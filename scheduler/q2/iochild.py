@@ -17,7 +17,7 @@ from typing import Any
 from scheduler.housekeeping import Housekeeper
 from scheduler.housekeeping.rows import close_connections
 from scheduler.process import new_boot_id
-from scheduler.q2.children import enter
+from scheduler.q2.children import enter, leave
 from scheduler.q2.generation import Generation
 from scheduler.q2.parentage import state_of
 
@@ -130,4 +130,4 @@ def _run_io(
     body = importlib.import_module(_BODY)
     with Housekeeper(process, parent_pid=parent_pid, settings_version=settings_version):
         body.run(boot_id, beat, process.background)
-    close_connections()
+    leave(process)
