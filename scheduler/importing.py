@@ -262,9 +262,7 @@ def _is_same(item: _Item, existing: TaskDefinition) -> bool:
         return False
     wanted = _settings(item.candidate)
     # To Python 1, 1.0 and true are one value; to who reads the export they are not.
-    return wanted.items() <= vars(existing).items() and canonical(wanted) == canonical(
-        {name: getattr(existing, name) for name in wanted}
-    )
+    return canonical(wanted)[1] == canonical({name: getattr(existing, name) for name in wanted})[1]
 
 
 def _foreseen(item: _Item, known: _Known) -> Imported:

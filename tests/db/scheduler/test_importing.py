@@ -7,9 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
 from scheduler import clock
 from scheduler.errors import Refused
 from scheduler.exporting import export, export_version
@@ -215,36 +212,3 @@ def test_export_names_every_unknown_label() -> None:
     load(file("a"))
     with pytest.raises(Refused, match="x, y"):
         export(["a", "y", "x"])
-
-
-_texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=20)
-_labels = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=20)
-
-
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
-@given(
-    label=_labels.filter(lambda text: text.strip() == text and text.strip()),
-    message=_texts,
-    extra=st.dictionaries(st.sampled_from(["projectId", "createDate", "templateDescription"]), _texts),
-    numbers=st.tuples(st.integers(0, 10**9), st.integers(1, 10**9), st.booleans(), st.booleans()),
-)
-def test_import_export_import_is_the_identity(
-    label: str, message: str, extra: dict[str, str], numbers: tuple[int, int, bool, bool]
-) -> None:
-    delay, period, periodic, release = numbers
-    data = file(
-        label, message=message, delay=delay, period=period, periodicTask=periodic, releaseSites=release, **extra
-    )
-    TaskDefinition.objects.update(current=None)
-    DefinitionVersion.objects.all().delete()
-    TaskDefinition.objects.all().delete()
-    load(data)
-    first = export()
-    assert [r.action for r in load(first.encode())] == ["same"]
-    TaskDefinition.objects.update(current=None)
-    DefinitionVersion.objects.all().delete()
-    TaskDefinition.objects.all().delete()
-    load(first.encode())
-    assert export() == first
