@@ -15,7 +15,7 @@ from scheduler import conf
 from scheduler.errors import Refused
 from scheduler.models import TaskDefinition, TaskRecord
 from scheduler.states import ACTIVE, ENDED, FACES, Status
-from scheduler.submission import submit
+from scheduler.submission import PRIVATE_QUEUE, submit
 
 _BAD = ENDED - {Status.FINISHED}
 _COLUMNS = ("pk", "record_id", "status", "ended_reason", "watched_attempt")
@@ -23,6 +23,8 @@ _COLUMNS = ("pk", "record_id", "status", "ended_reason", "watched_attempt")
 
 def start(effect: StartSubTask, parent_pk: int, key: str) -> SubTaskStarted:
     """Start the child of a run, or find the one that was started under the same id. In the caller's transaction.
+
+    It goes into the queue of its definition; only a process that runs the parent by itself runs the child too.
 
     Raises:
         Refused: no such definition, nested too deep, the id is another run's, or as ``submission.submit``.
@@ -47,6 +49,7 @@ def start(effect: StartSubTask, parent_pk: int, key: str) -> SubTaskStarted:
         inputs=effect.inputs,
         priority=parent.priority,
         record_id=effect.record_id or child_id(key),
+        queue=parent.queue if parent.queue.startswith(PRIVATE_QUEUE) else None,
         parent=parent,
         actor=parent.created_by,
         origin="task",

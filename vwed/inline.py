@@ -1,7 +1,7 @@
 """Running one task in this process, without a cluster: for engineers at a terminal and for tests.
 
 The run gets a queue of its own, so that no cluster takes it. It waits as any run does; while it waits for the fleet,
-the io part works in a thread of this process.
+the io part works in a thread of this process. Its sub-tasks run here too; those that outlive it are left to a cluster.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
-from scheduler import doorbell, queue
+from scheduler import conf, doorbell, queue
 from scheduler.cancel import cancel
 from scheduler.executor import execute
 from scheduler.io.main import serve
 from scheduler.models import TaskRecord
 from scheduler.process import Process, current
-from scheduler.states import Status
+from scheduler.states import ACTIVE, Status
 from scheduler.submission import PRIVATE_QUEUE
 
 #: Seconds between two looks while nothing rings.
@@ -33,7 +33,7 @@ def inline_queue() -> str:
 
 
 class InlineRun:
-    """Drives one record until it is over. Leaving the ``with`` block ends its io thread."""
+    """Drives one record and its sub-tasks until it is over. Leaving the ``with`` block ends its io thread."""
 
     def __init__(self, record: TaskRecord, *, actor: str) -> None:
         self._record = record
@@ -51,6 +51,22 @@ class InlineRun:
             self._io.stop()
         if kind is not None:
             self.give_up("The command that ran it in its own process was ended.")
+        self._leave_to_a_cluster()
+
+    def _leave_to_a_cluster(self) -> None:
+        """Asynchronous sub-tasks may outlive the run: they go on in the queues of their definitions."""
+        left = TaskRecord.objects.filter(queue=inline_queue(), root_record_id=self._record.root_record_id)
+        for child in left.filter(status__in=ACTIVE).exclude(pk=self._record.pk).select_related("definition"):
+            own = child.definition.queue or conf.values().default_queue
+            TaskRecord.objects.filter(pk=child.pk).update(queue=own)
+            doorbell.ring(doorbell.RUNS)
+
+    def _ready(self) -> int | None:
+        """The run that can go on now, the youngest first: the parent waits for it."""
+        if self._record.status == Status.READY:
+            return self._record.pk
+        own = TaskRecord.objects.filter(queue=inline_queue(), status=Status.READY, depth__gt=0)
+        return own.order_by("-pk").values_list("pk", flat=True).first()
 
     def give_up(self, reason: str) -> None:
         """Cancel the run: nobody else would go on with it."""
@@ -65,8 +81,9 @@ class InlineRun:
                 yield self._record
                 if over(self._record) or (deadline is not None and time.monotonic() >= deadline):
                     return
-                if self._record.status == Status.READY:
-                    execute(self._record.pk, self._process)
+                ready = self._ready()
+                if ready is not None:
+                    execute(ready, self._process)
                     continue
                 if self._record.status == Status.WAITING and self._io is None:
                     self._io = _IoThread(self._process)
