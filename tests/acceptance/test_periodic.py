@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ def test_it_starts_every_period_and_a_break_is_neither_doubled_nor_caught_up(
         wait_until(lambda: len(starts(quick)) >= 8, 20, lambda: f"eight starts; it said: {cluster.said()}")
     stopped = clock.now()
     before = starts(quick)
-    gaps = [(later - earlier).total_seconds() for earlier, later in zip(before, before[1:], strict=False)]
+    gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(before)]
     assert min(gaps[1:]) > PERIOD_MS / 1000 * 0.2, "never two at once"
     assert sorted(gaps)[len(gaps) // 2] == pytest.approx(PERIOD_MS / 1000, abs=0.2)
 
@@ -86,7 +87,7 @@ def test_starts_that_would_overlap_are_skipped_and_counted(quick: TaskDefinition
     long.refresh_from_db()
     spans = list(runs.order_by("pk").values_list("created_at", "ended_at", "status"))
     assert {status for *_, status in spans} == {Status.FINISHED}
-    assert all(later[0] >= earlier[1] for earlier, later in zip(spans, spans[1:], strict=False)), "one at a time"
+    assert all(later[0] >= earlier[1] for earlier, later in pairwise(spans)), "one at a time"
     assert long.periodic_skipped >= 2 * (len(spans) - 1)
     assert long.periodic_starts == len(spans)
 

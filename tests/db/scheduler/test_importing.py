@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from scheduler import clock
 from scheduler.errors import Refused
 from scheduler.exporting import export, export_version
