@@ -1,38 +1,38 @@
 """The engine's storage effects, carried out by the storage package: values in, values out, in the caller's transaction.
 
-Neither side knows the other's types; this is the one place that knows both.
+Neither side knows the other's types; these are the places that know both: here what may have to wait, in
+``scheduler.storage_values`` what never does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
 from execution.effects import (
+    AcquireLaneSite,
     AcquireSite,
-    ChangeSite,
-    InspectSite,
     LockSite,
     Log,
     NotFound,
     Pending,
     SiteCriteria,
     SiteFound,
-    SiteState,
     Storage,
     Unlocked,
     UnlockSite,
+    Withdraw,
 )
 from execution.errors import BlockError
-from scheduler import clock, conf, settlement
-from storage import finding, locations
-from storage.criteria import Criteria, Wanted
+from scheduler import clock, conf, settlement, storage_values
+from scheduler.storage_values import criteria_of
+from storage import finding, locations, requests
+from storage.criteria import Wanted
 from storage.errors import StorageError
 from storage.finding import Found, GaveUp, Outcome, Waiting, Withdrawn
-from storage.models import StorageLocation
-from storage.requests import StorageValues
+from storage.requests import Ended, StorageValues
 from storage.search import Obstacles
 from storage.states import RequestKind
 
@@ -60,7 +60,9 @@ def carry_out(effect: Storage, asking: Asking) -> Any | Pending:
         BlockError: the storage refuses, the deadline is reached, or an operator ended the wait.
     """
     try:
-        return _ACTIONS[type(effect)](effect, asking)
+        if type(effect) in _ACTIONS:
+            return _ACTIONS[type(effect)](effect, asking)
+        return storage_values.carry_out(effect, asking.record_id)
     except StorageError as error:
         raise BlockError(error.code, error.message, remedy=error.remedy) from error
 
@@ -70,7 +72,7 @@ def _acquire(effect: AcquireSite, asking: Asking) -> Any | Pending:
         key=asking.key,
         holder=asking.record_id,
         kind=RequestKind.FIND,
-        criteria=_criteria(effect.criteria),
+        criteria=criteria_of(effect.criteria),
         lock=effect.lock,
         fair=effect.fair,
         descending=effect.descending,
@@ -84,14 +86,7 @@ def _acquire(effect: AcquireSite, asking: Asking) -> Any | Pending:
         retries=effect.retry_times,
         values=_values(),
     )
-    answer = _answer(outcome, asking, words=in_words(effect.criteria))
-    if isinstance(outcome, GaveUp) and effect.retry_times is None:
-        raise BlockError(
-            "site_not_found",
-            f"No location was found in {outcome.attempts} attempts: {in_words(effect.criteria)}.",
-            remedy="Free or create a fitting location and continue the run.",
-        )
-    return answer
+    return _found_in_time(outcome, asking, in_words(effect.criteria), fails=effect.retry_times is None)
 
 
 def _lock(effect: LockSite, asking: Asking) -> Any | Pending:
@@ -130,26 +125,51 @@ def _unlock(effect: UnlockSite, asking: Asking) -> Any | Pending:
     return _answer(outcome, asking, words=effect.site_id, code="unlock")
 
 
-def _change(effect: ChangeSite, asking: Asking) -> SiteState:
-    state = locations.change(effect.site_id, actor=asking.record_id, filled=effect.filled, content=effect.content)
-    if state.match_now:
-        settlement.match_later([effect.site_id])
-    return SiteState(state.site_id, state.filled, state.content, state.locked_by, state.disabled, changed=state.changed)
+def _acquire_in_lane(effect: AcquireLaneSite, asking: Asking) -> Any | Pending:
+    wanted = finding.named_lanes(
+        asking.key,
+        asking.record_id,
+        effect.groups,
+        filled=effect.filled,
+        content=effect.content,
+        lock=effect.lock,
+        priority=asking.priority,
+    )
+    outcome = finding.find(
+        wanted,
+        first_at=clock.from_ms(asking.since_ms),
+        now=clock.now(),
+        period_ms=effect.retry_period_ms,
+        retries=(effect.retry_times or None) if effect.retry else 0,
+        values=_values(),
+    )
+    words = lanes_in_words(effect.groups, effect.filled, effect.content)
+    return _found_in_time(outcome, asking, words, fails=effect.retry and not effect.retry_times)
 
 
-def _inspect(effect: InspectSite, asking: Asking) -> SiteState | None:
-    row = StorageLocation.objects.filter(site_id=effect.site_id).first()
-    if row is None:
-        return None
-    return SiteState(row.site_id, row.filled, row.content, row.locked_by, row.disabled, changed=False)
+def _found_in_time(outcome: Outcome, asking: Asking, words: str, *, fails: bool) -> Any | Pending:
+    """``fails``: the attempts were not limited by the definition, so that their end is an error."""
+    if isinstance(outcome, GaveUp) and fails:
+        raise BlockError(
+            "site_not_found",
+            f"No location was found in {outcome.attempts} attempts: {words}.",
+            remedy="Free or create a fitting location and continue the run.",
+        )
+    return _answer(outcome, asking, words=words)
+
+
+def _withdraw(effect: Withdraw, asking: Asking) -> None:
+    ended = requests.stop(effect.keys, asking.record_id)
+    if ended.site_ids or ended.next_keys:
+        settlement.follow_up_later(Ended(ended.site_ids, ended.next_keys))
 
 
 _ACTIONS: Mapping[type[Storage], Callable[[Any, Asking], Any]] = {
     AcquireSite: _acquire,
+    AcquireLaneSite: _acquire_in_lane,
     LockSite: _lock,
     UnlockSite: _unlock,
-    ChangeSite: _change,
-    InspectSite: _inspect,
+    Withdraw: _withdraw,
 }
 
 
@@ -171,12 +191,20 @@ def _pending(waiting: Waiting, words: str, code: str) -> Pending:
     args: dict[str, Any] = {"criteria": words, **_obstacles(waiting.obstacles)}
     args |= {"attempt": waiting.attempt, "of": waiting.limit}
     log = None
-    if code != "location":
+    if code == "lane":
+        args["holder"] = _only_holder(waiting.obstacles)
+    elif code != "location":
         args |= {"site": waiting.site_id, "holder": waiting.locked_by}
         if waiting.locked_by:
             log = Log("waits_for_holder", {"site": waiting.site_id, "holder": waiting.locked_by}, level=4)
     deadline = None if waiting.deadline is None else clock.at_ms(waiting.deadline)
     return Pending(f"site:{waiting.key}", code, args, due_ms=deadline, deadline_ms=deadline, log=log)
+
+
+def _only_holder(found: Obstacles) -> str:
+    """Who alone blocks every lane: the wait ends when he lets go, and not before."""
+    holders = {item.holder for item in found.items}
+    return holders.pop() if found.locked == found.total == len(found.items) and len(holders) == 1 else ""
 
 
 def _obstacles(found: Obstacles) -> dict[str, Any]:
@@ -193,17 +221,6 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 
-def _criteria(asked: SiteCriteria) -> Criteria:
-    return Criteria(
-        site_id=asked.site_id,
-        group=asked.group,
-        filled=asked.filled,
-        content=asked.content,
-        type=asked.type,
-        locked=asked.locked,
-    )
-
-
 def in_words(asked: SiteCriteria) -> str:
     """The criteria for a person: only what was asked for."""
     fill = {True: "a full location", False: "an empty location", None: "a location"}[asked.filled]
@@ -215,6 +232,14 @@ def in_words(asked: SiteCriteria) -> str:
     if asked.type is not None:
         parts.append(f"of type {asked.type}")
     return " ".join([fill, *(part.strip() for part in parts)])
+
+
+def lanes_in_words(groups: Sequence[str], filled: bool, content: str | None) -> str:
+    """A search in dense lanes for a person."""
+    what = "a load" if filled else "a place"
+    if filled and content is not None:
+        what += f" with content {content}"
+    return f"{what} in {'lane' if len(groups) == 1 else 'the lanes'} {', '.join(groups)}"
 
 
 def _values() -> StorageValues:

@@ -161,6 +161,12 @@ def locked_rows(*, holders: Sequence[str] | None = None, after: str = "", limit:
     ]
 
 
+def held_by(holder: str) -> list[str]:
+    """Ids of the locations that a holder has locked, in order. One query."""
+    held = StorageLocation.objects.filter(locked_by=holder).order_by("site_id")
+    return list(held.values_list("site_id", flat=True)) if holder else []
+
+
 def journal(site_id: str, *, limit: int = 10) -> list[LocationEvent]:
     """The last entries of a location, newest first. One query."""
     return list(LocationEvent.objects.filter(site_id=site_id).order_by("-id")[:limit])

@@ -19,23 +19,40 @@ from execution.effects import (
 )
 from execution.errors import BlockError
 from execution.frames import Here
-from execution.parameters import duration, flag, param, text, whole
+from execution.parameters import duration, flag, param, shown, text, whole
 from execution.registry import block
 
-_SITE_ERRORS = MappingProxyType(
+SITE_ERRORS = MappingProxyType(
     {"site.empty": "``siteId`` is empty", "location_unknown": "there is no location with this id"}
 )
+
+
+def name(value: Any) -> str | None:
+    """text of at most 128 characters."""
+    return _at_most(128, value)
+
+
+def goods(value: Any) -> str | None:
+    """text of at most 255 characters."""
+    return _at_most(255, value)
+
+
+def _at_most(length: int, value: Any) -> str | None:
+    words = text(value)
+    if words is not None and len(words) > length:
+        raise ValueError(f"a text of at most {length} characters is wanted, not {shown(value)} of {len(words)}")
+    return words
 
 
 @dataclass(slots=True)
 class GetIdleSiteParams:
     """Parameters of GetIdleSiteBp."""
 
-    site_id: str | None = param(text, help="Only this location; left out: any.")
-    content: str | None = param(text, help="Only locations with exactly this content; left out: any.")
+    site_id: str | None = param(name, help="Only this location; left out: any.")
+    content: str | None = param(goods, help="Only locations with exactly this content; left out: any.")
     filled: bool | None = param(flag, help="Only filled (true) or empty ones; left out: both.")
     type: bool | None = param(flag, help="Only physical (true) or logical ones; left out: both.")
-    group_name: str | None = param(text, help="Only locations of this group; left out: all groups.")
+    group_name: str | None = param(name, help="Only locations of this group; left out: all groups.")
     locked: bool | None = param(flag, help="Only locked (true) or unlocked ones; left out: unlocked.")
     lock: bool | None = param(flag, help="Whether to lock what is found for this run; left out: no.")
     retry_period: int | None = param(duration, help="What one attempt counts as; left out: 1000, at least 1.")
@@ -53,9 +70,9 @@ class GetIdleSiteParams:
 class LockParams:
     """Parameters of SetSiteLockedBp."""
 
-    site_id: str | None = param(text, required=True, help="The location.")
+    site_id: str | None = param(name, required=True, help="The location.")
     if_fair: bool | None = param(flag, help="Whether to stand in a queue by priority and arrival; left out: no.")
-    locked_id: str | None = param(text, help="In whose name to lock; left out: this run.")
+    locked_id: str | None = param(name, help="In whose name to lock; left out: this run.")
     retry_times: int | None = param(whole, help="How many attempts of 2 s; left out: without end.")
 
 
@@ -63,15 +80,31 @@ class LockParams:
 class UnlockParams:
     """Parameters of SetSiteUnlockedBp."""
 
-    site_id: str | None = param(text, required=True, help="The location.")
-    un_locked_id: str | None = param(text, help="In whose name it was locked; left out: this run.")
+    site_id: str | None = param(name, required=True, help="The location.")
+    un_locked_id: str | None = param(name, help="In whose name it was locked; left out: this run.")
 
 
 @dataclass(slots=True)
 class SiteParams:
     """Parameters of SetSiteFilledBp and SetSiteEmptyBp."""
 
-    site_id: str | None = param(text, required=True, help="The location.")
+    site_id: str | None = param(name, required=True, help="The location.")
+
+
+@dataclass(slots=True)
+class ContentParams:
+    """Parameters of SetSiteContentBp."""
+
+    site_id: str | None = param(name, required=True, help="The location.")
+    content: str | None = param(goods, help="The goods code; left out: none.")
+
+
+@dataclass(slots=True)
+class TagsParams:
+    """Parameters of SetSiteTagsBp."""
+
+    site_id: str | None = param(name, required=True, help="The location.")
+    tags: str | None = param(goods, help="The tags; left out: none.")
 
 
 @block(
@@ -85,8 +118,9 @@ def get_idle_site(run: Here, params: GetIdleSiteParams) -> Generator[Effect, Any
     """Finds a location, and locks it when asked; waits until there is one, or the attempts are used up.
 
     Disabled locations and those whose state is unknown are never found, nor, with ``lock``, those that others hold.
-    The first by id is taken. Waiting does not ask again and again: the location that becomes free is given to
-    the run that has waited longest, or with ``ifFair`` to the one with the highest priority.
+    The first by id is taken. Waiting does not ask again and again: the location that becomes free is given to the
+    run with the highest priority, among equals to the one that has waited longest. With ``ifFair`` a run that
+    comes later lets those in its queue go first even when it finds one at once.
     """
     criteria = SiteCriteria(
         site_id=params.site_id,
@@ -111,7 +145,7 @@ def get_idle_site(run: Here, params: GetIdleSiteParams) -> Generator[Effect, Any
     "SetSiteLockedBp",
     params=LockParams,
     outputs={"success": "whether the location is locked now"},
-    errors=_SITE_ERRORS,
+    errors=SITE_ERRORS,
     example={"siteId": "A-01", "retryTimes": 5},
 )
 def set_site_locked(run: Here, params: LockParams) -> Generator[Effect, Any, dict[str, Any]]:
@@ -120,36 +154,49 @@ def set_site_locked(run: Here, params: LockParams) -> Generator[Effect, Any, dic
     A location that the same holder has locked is locked at once. The log names the holder that is waited for. As a
     direct child of a parallel block, ``success: false`` fails that block.
     """
-    site = _site(params.site_id)
+    site = given(params.site_id)
     answer = yield LockSite(site, params.locked_id, fair=bool(params.if_fair), retry_times=params.retry_times)
     return {"success": not isinstance(answer, NotFound)}
 
 
-@block("SetSiteUnlockedBp", params=UnlockParams, errors=_SITE_ERRORS, example={"siteId": "A-01"})
+@block("SetSiteUnlockedBp", params=UnlockParams, errors=SITE_ERRORS, example={"siteId": "A-01"})
 def set_site_unlocked(run: Here, params: UnlockParams) -> Generator[Effect, Any, None]:
     """Unlocks one location; waits while another holds it.
 
     One that is not locked: a warning in the log, and the task goes on.
     """
-    site = _site(params.site_id)
+    site = given(params.site_id)
     answer = yield UnlockSite(site, params.un_locked_id)
     if not answer.was_locked:
         yield Log("site.was-not-locked", {"site": site}, level=4)
 
 
-@block("SetSiteFilledBp", params=SiteParams, errors=_SITE_ERRORS, example={"siteId": "A-01"})
+@block("SetSiteFilledBp", params=SiteParams, errors=SITE_ERRORS, example={"siteId": "A-01"})
 def set_site_filled(run: Here, params: SiteParams) -> Generator[Effect, Any, None]:
     """Marks a location as filled; its content stays as it is."""
-    yield ChangeSite(_site(params.site_id), filled=True)
+    yield ChangeSite(given(params.site_id), filled=True)
 
 
-@block("SetSiteEmptyBp", params=SiteParams, errors=_SITE_ERRORS, example={"siteId": "A-01"})
+@block("SetSiteContentBp", params=ContentParams, errors=SITE_ERRORS, example={"siteId": "A-01", "content": "pallet 7"})
+def set_site_content(run: Here, params: ContentParams) -> Generator[Effect, Any, None]:
+    """Says what lies at a location. Whether it is filled does not change."""
+    yield ChangeSite(given(params.site_id), content=params.content or "")
+
+
+@block("SetSiteTagsBp", params=TagsParams, errors=SITE_ERRORS, example={"siteId": "A-01", "tags": "cold"})
+def set_site_tags(run: Here, params: TagsParams) -> Generator[Effect, Any, None]:
+    """Replaces the tags of a location, a free text."""
+    yield ChangeSite(given(params.site_id), tags=params.tags or "")
+
+
+@block("SetSiteEmptyBp", params=SiteParams, errors=SITE_ERRORS, example={"siteId": "A-01"})
 def set_site_empty(run: Here, params: SiteParams) -> Generator[Effect, Any, None]:
     """Marks a location as empty and forgets its content. Its lock stays."""
-    yield ChangeSite(_site(params.site_id), filled=False, content="")
+    yield ChangeSite(given(params.site_id), filled=False, content="")
 
 
-def _site(site: str | None) -> str:
+def given(site: str | None) -> str:
+    """The id of a location, which has to be given."""
     if not site:
         raise BlockError("site.empty", "siteId is empty.", remedy="Give the id of a location.")
     return site

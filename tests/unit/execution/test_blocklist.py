@@ -88,7 +88,8 @@ def test_every_error_a_family_raises_is_documented() -> None:
 
 def world() -> MemoryPort:
     """Locations and robots that the examples speak of."""
-    sites = FakeSites([Site("A-01", "A"), Site("A-02", "A"), Site("B-01", "B", filled=True, content="pallet")])
+    lane = [Site("L1_1", "L1"), Site("L1_2", "L1", filled=True)]
+    sites = FakeSites([Site("A-01", "A"), Site("A-02", "A"), Site("B-01", "B", filled=True, content="pallet"), *lane])
     return MemoryPort(sites, FakeFleet(["AMB-01", "AMB-02"]))
 
 
