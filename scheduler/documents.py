@@ -16,6 +16,8 @@ from scheduler.states import BlockCode, Status
 LOG_LIMIT = 2000
 #: Block records a document carries at most; the newest ones.
 BLOCK_LIMIT = 20_000
+#: Sub-tasks a document carries at most; the newest ones.
+CHILD_LIMIT = 1000
 
 
 def record_document(record: TaskRecord, *, detail: bool = False) -> dict[str, Any]:
@@ -38,11 +40,37 @@ def record_document(record: TaskRecord, *, detail: bool = False) -> dict[str, An
         "attempt": record.attempt,
         "duration_ms": _duration_ms(record),
         "waits": [reason.as_json() for reason in explain(record)],
+        **_family(record),
+        **_facts(record),
     }
     if detail:
         document["block_records"] = [_block_json(block) for block in blocks]
         document["log"] = _log(record)
     return document
+
+
+def _family(record: TaskRecord) -> dict[str, Any]:
+    children = record.children.only("record_id", "label", "status").order_by("-id")[:CHILD_LIMIT]
+    return {
+        "parent": record.parent.record_id if record.parent is not None else None,
+        "root": record.root_record_id or record.record_id,
+        "children": [
+            {"record_id": child.record_id, "label": child.label, "status": child.status, "code": child.code}
+            for child in reversed(children)
+        ],
+    }
+
+
+def _facts(record: TaskRecord) -> dict[str, Any]:
+    """What the run said of itself, for those who read it."""
+    return {
+        "response": _parsed(record.response),
+        "work_types": [name for name in record.work_types.split(",") if name],
+        "work_stations": [name for name in record.work_stations.split(",") if name],
+        "marked_start_ms": record.marked_start_ms,
+        "marked_end_ms": record.marked_end_ms,
+        "blocks_run": record.blocks_run,
+    }
 
 
 def _block_records(record: TaskRecord) -> list[BlockRecord]:

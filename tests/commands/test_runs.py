@@ -20,12 +20,18 @@ TASKS = {
         inputs=WEIGHT,
     ),
     "Fails": detail(block(1, "ThrowExceptionBp", message="no such pallet")),
+    "Calls": detail(
+        block(1, "SubTask::id of Hello", weight="21"),
+        block(2, "SubTask::id of Waits", ifAsync="true"),
+        block(3, "SetResponseBp", body="=blocks.b1.taskRecordId"),
+    ),
     "Waits": detail(block(1, "DelayBp", timeMillis="60000")),
     "Naps": detail(block(1, "DelayBp", timeMillis="150"), block(2, "TaskStateBp", stateMsg="rested")),
 }
 KEYS = {
     *("record_id", "label", "version", "status", "code", "ended_reason", "steps", "blocks", "variables", "agv_id"),
-    *("state_description", "out_order_no", "attempt", "duration_ms", "waits"),
+    *("state_description", "out_order_no", "attempt", "duration_ms", "waits", "parent", "root", "children"),
+    *("response", "work_types", "work_stations", "marked_start_ms", "marked_end_ms", "blocks_run"),
 }
 
 

@@ -38,6 +38,13 @@ def lines_of(document: dict[str, Any]) -> Iterator[str]:
         holder = f", held by {wait['holder']}" if wait.get("holder") else ""
         where = f" at {wait['block']}" if wait["block"] else ""
         yield f"  waits{where}: {wait['for']}{holder}"
+        yield from _below(wait)
+    if document["parent"]:
+        yield f"  sub-task of: {document['parent']}"
+    for child in document["children"]:
+        yield f"  sub-task: {child['record_id']}  {child['label']}  {child['status']} ({child['code']})"
+    if document["response"] is not None:
+        yield f"  response = {_short(document['response'])}"
     for name, value in document["variables"].items():
         yield f"  {name} = {_short(value)}"
     blocks = document.get("block_records", [])
@@ -52,6 +59,14 @@ def lines_of(document: dict[str, Any]) -> Iterator[str]:
     for line in log:
         at = datetime.fromtimestamp(line["at_ms"] / 1000, tz=timezone.get_current_timezone())
         yield f"  {at:%H:%M:%S} {line['block']}: {line['text']}"
+
+
+def _below(wait: dict[str, Any]) -> Iterator[str]:
+    """What the last of a chain of sub-tasks waits for."""
+    below = wait.get("below")
+    if below:
+        held = f", held by {below['holder']}" if below.get("holder") else ""
+        yield f"    {' ← '.join(wait['chain'])}: {below['for']}{held}"
 
 
 def status_line(document: dict[str, Any]) -> str:
