@@ -7,7 +7,7 @@ import json
 import pytest
 
 from scheduler.importing import import_file
-from scheduler.models import AuditEntry, TaskRecord
+from scheduler.models import AuditEntry, TaskDefinition, TaskRecord
 from scheduler.states import Status
 from tests.commands.invoke import run
 from tests.support.tasks import block, detail, task_file
@@ -20,11 +20,6 @@ TASKS = {
         inputs=WEIGHT,
     ),
     "Fails": detail(block(1, "ThrowExceptionBp", message="no such pallet")),
-    "Calls": detail(
-        block(1, "SubTask::id of Hello", weight="21"),
-        block(2, "SubTask::id of Waits", ifAsync="true"),
-        block(3, "SetResponseBp", body="=blocks.b1.taskRecordId"),
-    ),
     "Waits": detail(block(1, "DelayBp", timeMillis="60000")),
     "Naps": detail(block(1, "DelayBp", timeMillis="150"), block(2, "TaskStateBp", stateMsg="rested")),
 }
@@ -67,6 +62,32 @@ def test_inline_runs_it_here_and_now() -> None:
     assert ran.code == 0
     document = ran.json()
     assert (document["code"], document["steps"], document["variables"]) == (1003, ["b1", "b2"], {"double": 42})
+
+
+def test_inline_runs_its_sub_tasks_too_and_leaves_the_rest_to_a_cluster() -> None:
+    ids = dict(TaskDefinition.objects.values_list("label", "definition_id"))
+    calls = detail(
+        block(1, f"SubTask::{ids['Hello']}", weight="21"),
+        block(2, f"SubTask::{ids['Waits']}", ifAsync="true"),
+        block(3, "SetResponseBp", body="=blocks.b1.taskRecordId"),
+    )
+    import_file("calls.task", task_file(Calls=calls), actor="test", origin="command")
+
+    ran = run("run_task", "Calls", "--inline", "--wait", "30", "--json")
+
+    document = ran.json()
+    hello, waits = document["children"]
+    assert (document["code"], hello["label"], hello["code"], waits["label"]) == (1003, "Hello", 1003, "Waits")
+    assert document["response"] == {"code": 200, "body": hello["record_id"]}
+    assert TaskRecord.objects.get(record_id=waits["record_id"]).queue == "default"
+    shown = run("show_task", hello["record_id"], "--json").json()
+    assert (shown["parent"], shown["root"], shown["variables"]) == (
+        document["record_id"],
+        document["record_id"],
+        {"double": 42},
+    )
+    assert document["record_id"] in run("show_task", hello["record_id"]).out
+    assert hello["record_id"] in run("show_task", document["record_id"]).out
 
 
 def test_inputs_as_one_object_and_one_by_one() -> None:
