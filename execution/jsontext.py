@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
 from execution.parameters import shown
-from execution.values import DEEPEST, LONG_MAX, LONG_MIN, detached
+from execution.values import DEEPEST, LONG_MAX, LONG_MIN
 
 MAX_TEXT = 1_000_000
 """Characters of one text: what is read from it takes about twenty times as many bytes."""
 MAX_DIGITS = 400
 """Places of one number, before or after the point: expressions calculate with it in no time."""
+
+_DEEP = f"a value nested at most {DEEPEST} levels deep is wanted"
 
 
 def read_json(text: str) -> Any:
@@ -35,16 +38,32 @@ def read_json(text: str) -> Any:
     except json.JSONDecodeError as error:
         raise ValueError(f"JSON is wanted, not {shown(text)} ({error.msg} at character {error.pos + 1})") from None
     except RecursionError:
-        raise ValueError(f"a value nested at most {DEEPEST} levels deep is wanted") from None
-    # Only what has enough brackets can be too deep.
-    return detached(value, DEEPEST) if text.count("[") + text.count("{") > DEEPEST else value
+        raise ValueError(_DEEP) from None
+    if text.count("[") + text.count("{") > DEEPEST and _is_deep(value):
+        raise ValueError(_DEEP)
+    return value
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether lists and maps are nested deeper than is kept. Looks level by level: copies nothing, does not recurse."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            child
+            for item in level
+            for child in (item.values() if type(item) is dict else item)
+            if type(child) is dict or type(child) is list
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        names = Counter(name for name, _ in pairs)
+        twice = names.most_common(1)[0][0]
         raise ValueError(f"an object that names each key once is wanted, not {shown(twice)} twice")
     return found
 

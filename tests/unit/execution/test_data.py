@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -115,6 +116,12 @@ def test_nothing_fails_when_it_runs_and_a_missing_or_wrong_text_when_it_is_read(
         with pytest.raises(PlanErrors) as refused:
             plan(block("b1", f"StringToJson{kind}Bp", **given))
         assert "convertString" in refused.value.problems[0].path
+
+
+def test_one_key_twice_among_many_is_found_at_once() -> None:
+    names = [f"k{number}" for number in range(60_000)]
+    with pytest.raises(ValueError, match="not 'k7' twice"):
+        read_json(json.dumps(dict.fromkeys(names, 1))[:-1] + ', "k7": 1}')
 
 
 def test_a_structure_is_taken_as_it_is_and_shares_nothing_with_its_source() -> None:
