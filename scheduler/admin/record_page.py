@@ -19,6 +19,7 @@ from scheduler.admin.waits import cards
 from scheduler.models import BlockRecord, LogLine, ProcessRow, TaskRecord
 from scheduler.sentences import log_sentence
 from scheduler.states import ACTIVE, BlockCode, Status
+from vwed.console import formats
 from vwed.console.chips import BLOCKS, CAUGHT, EFFECTS, NOT_ENDED, Look
 
 #: Rows of one tab.
@@ -26,6 +27,7 @@ BLOCK_LIMIT = 400
 LOG_LIMIT = 200
 #: Characters of a value that are shown.
 VALUE_LIMIT = 64_000
+_SHOWN_OF_CHILDREN = ("record_id", "label", "status", "created_at", "ended_at", "ended_reason")
 _BRANCHES = frozenset({"if", "else", "else_if", "try", "catch"})
 _TABS: tuple[tuple[str, Promise | str], ...] = (
     ("blocks", _("Blocks")),
@@ -89,10 +91,18 @@ def _tab(tab: str, request: HttpRequest, record: TaskRecord, now: datetime) -> d
                 "orders": list(record.orders.order_by("-id")[:LOG_LIMIT]),
             }
         case "family":
-            children = record.children.only("record_id", "label", "status", "created_at", "ended_at").order_by("-id")
-            return {"children": list(children[:LOG_LIMIT]), "journal": list(record.journal.order_by("-id")[:LOG_LIMIT])}
+            return {**_family(record), "journal": list(record.journal.order_by("-id")[:LOG_LIMIT])}
         case _:
             return {"blocks": _blocks(record, now)}
+
+
+def _family(record: TaskRecord) -> dict[str, Any]:
+    """Its sub-tasks, the newest first, and the run that all of the family began with, when that is not its parent."""
+    children = record.children.only(*_SHOWN_OF_CHILDREN).order_by("-id")[:LOG_LIMIT]
+    root = None
+    if record.depth > 1:
+        root = TaskRecord.objects.only(*_SHOWN_OF_CHILDREN).filter(record_id=record.root_record_id).first()
+    return {"children": list(children), "root": root}
 
 
 def _worker(record: TaskRecord) -> ProcessRow | None:
@@ -185,7 +195,21 @@ def _values(record: TaskRecord) -> dict[str, Any]:
         .order_by("-seq")
         .values_list("name", "outputs")[:LOG_LIMIT]
     ]
-    return {"inputs": _shown(record.inputs), "variables": _shown(record.variables), "outputs": outputs[::-1]}
+    return {"inputs": _shown(record.inputs), "variables": _shown(record.variables), "outputs": outputs[::-1], "said": said(record)}
+
+
+def said(record: TaskRecord) -> list[tuple[str, str]]:
+    """The facts that its blocks wrote, by title; those that none wrote are left out."""
+    given = (
+        (gettext("response"), _shown(record.response) if record.response else ""),
+        (gettext("posts"), record.work_types),
+        (gettext("stations"), record.work_stations),
+        (gettext("work started"), formats.moment_ms(record.marked_start_ms)),
+        (gettext("work ended"), formats.moment_ms(record.marked_end_ms)),
+        (gettext("blocks run"), formats.count(record.blocks_run) if record.blocks_run else ""),
+    )
+    return [(title, text) for title, text in given if text]
+
 
 
 def _shown(text: str) -> str:

@@ -52,6 +52,8 @@ class WaitCard:
     obstacles: Sequence[Obstacle]
     chain: Sequence[Link]
     links: Sequence[Link]
+    #: What the last of a chain of sub-tasks waits for itself.
+    below: str = ""
 
 
 _TONES: Mapping[str, str] = {
@@ -130,6 +132,7 @@ def _card(
         obstacles=[_obstacle(item, request, known) for item in reason.items],
         chain=[_link(part, known) for part in reason.chain],
         links=_links(reason, known),
+        below=sentence(reason.below.code, reason.below.args) if reason.below is not None else "",
     )
 
 
