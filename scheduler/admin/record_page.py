@@ -195,7 +195,8 @@ def _values(record: TaskRecord) -> dict[str, Any]:
         .order_by("-seq")
         .values_list("name", "outputs")[:LOG_LIMIT]
     ]
-    return {"inputs": _shown(record.inputs), "variables": _shown(record.variables), "outputs": outputs[::-1], "said": said(record)}
+    values = {"inputs": _shown(record.inputs), "variables": _shown(record.variables)}
+    return {**values, "outputs": outputs[::-1], "said": said(record)}
 
 
 def said(record: TaskRecord) -> list[tuple[str, str]]:
