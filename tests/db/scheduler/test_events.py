@@ -11,7 +11,7 @@ from scheduler import clock, conf, events, retention
 from scheduler.errors import Refused
 from scheduler.models import TaskEvent, TaskRecord
 from scheduler.states import Status
-from tests.db.scheduler.making import record
+from tests.db.scheduler.making import block, claim_and_execute, definition, record
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,6 +25,17 @@ def test_an_event_is_a_row_of_its_run() -> None:
     events.publish(run.pk, "pallet done", '{"a": "中文"}')
     row = TaskEvent.objects.get()
     assert (row.record_id, row.name, row.data) == (run.pk, "pallet done", '{"a": "中文"}')
+
+
+def test_a_block_publishes_once_and_a_refused_name_fails_it() -> None:
+    good = record(definition(block("TriggerTaskEventBp", eventName="done", eventData='=["pallet": "P-1"]')))
+    bad = record(definition(block("TriggerTaskEventBp", name="bad", eventName='="n".repeat(191)'), label="bad"))
+
+    assert [claim_and_execute(run) for run in (good, bad)] == [Status.FINISHED, Status.INTERRUPTED]
+
+    assert TaskEvent.objects.values_list("record_id", "name", "data").get() == (good.pk, "done", '{"pallet":"P-1"}')
+    bad.refresh_from_db()
+    assert (bad.failed_block, bad.error_code) == ("bad", "event_name")
 
 
 @pytest.mark.parametrize(
