@@ -212,7 +212,6 @@ def said(record: TaskRecord) -> list[tuple[str, str]]:
     return [(title, text) for title, text in given if text]
 
 
-
 def _shown(text: str) -> str:
     """Tagged or plain JSON as indented text, cut at the limit."""
     try:
