@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from scheduler import cache, conf, process
+from scheduler import cache, clock, conf, process
 from scheduler.cache_room import CacheRoom
 from scheduler.errors import Refused
 from scheduler.models import AuditEntry, CachedValue, TaskRecord
@@ -142,7 +142,16 @@ def test_new_keys_are_not_counted_one_by_one() -> None:
         for number in range(20):
             store(f"k{number}", "1")
     assert not [query for query in queries if "COUNT" in query["sql"].upper()]
-    assert process.current().cache_room.take()
+
+
+def test_what_another_process_adds_is_seen_in_time(bounds: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    bounds(cache_entries=10)
+    room = process.current().cache_room
+    store("first", "1")
+    CachedValue.objects.bulk_create(CachedValue(key=f"k{n}", changed_at=clock.now()) for n in range(9))
+    assert room.take(), "it was counted a moment ago"
+    monkeypatch.setattr(CacheRoom, "FULL_AGAIN_S", 0.0)
+    assert not room.take(), "so little was left that it is counted again soon"
 
 
 @pytest.mark.parametrize("key", ["", " a", "a ", "a\nb", "k" * 191])

@@ -46,6 +46,7 @@ def test_every_block_round_branch_attempt_and_run_has_its_own(kind: str, given: 
         one("b2"),
         block("b3", "RepeatNumBp", block("b4", "RepeatNumBp", one("b5"), num=3), num=3),
         block("b6", "ParallelFlowBp", one("b7"), one("b8")),
+        block("b9", "ParallelRepeatNBp", one("b10"), num=3),
     )
     infos = [
         RunInfo("rec-1"),
@@ -54,7 +55,7 @@ def test_every_block_round_branch_attempt_and_run_has_its_own(kind: str, given: 
         RunInfo("rec-1", created_on="2026-01-01 00:00:00"),
     ]
     texts = [text for info in infos for text in made(run_plan(compiled, info=info), kind)]
-    assert len(texts) == 4 * 13
+    assert len(texts) == 4 * 16
     assert len(set(texts)) == len(texts)
 
 
