@@ -5,16 +5,17 @@ A process that forks has no housekeeper; its cluster main writes its row from ou
 
 from __future__ import annotations
 
+import json
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
 import psutil
 from django.db import connections
 
-from scheduler import clock
+from scheduler import clock, driver
 from scheduler.models import ProcessRow
 
 #: A process that has not been heard of for this long is taken for dead; more than any tick, less than a coffee.
@@ -53,9 +54,9 @@ def register(
     return int(row.pk)
 
 
-def beat(key: int, **fields: Any) -> bool:
-    """Write the heartbeat and ``fields``; whether the row is still there. One statement (and the database's clock)."""
-    return bool(ProcessRow.objects.filter(pk=key).update(beat_at=clock.now(), **fields))
+def beat(key: int, *, sample: Mapping[str, Any], **fields: Any) -> bool:
+    """Write the heartbeat, the sample and ``fields``; whether the row is still there. One statement."""
+    return driver.update(ProcessRow, key, {"beat_at": clock.now(), "sample": json.dumps(sample), **fields})
 
 
 def retire(keys: Iterable[int], cause: str) -> int:

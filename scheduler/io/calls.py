@@ -22,8 +22,9 @@ logger = logging.getLogger(__name__)
 
 Caller = Callable[[Claimed], Awaitable[Reply]]
 
-#: Seconds: the poll under the doorbell; how often the effects of dead processes are looked for; grace at the end.
-POLL_S = 0.25
+#: Seconds: the poll under the doorbell (for a lost ring, and for calls that are tried again, a second later at the
+#: earliest); how often the effects of dead processes are looked for; grace at the end.
+POLL_S = 0.5
 TAKE_OVER_S = 5.0
 GRACE_S = 1.0
 #: Targets whose breaker is remembered; those that answered last need none.

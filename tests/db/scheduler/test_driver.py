@@ -65,3 +65,14 @@ def test_a_key_that_is_taken_is_an_integrity_error_and_the_transaction_goes_on()
 def test_a_model_whose_values_need_the_orm_is_refused() -> None:
     with pytest.raises(TypeError, match="cannot be written through the driver"):
         driver.insert(Effect(key="k"))
+
+
+def test_columns_of_one_row_are_written_and_a_row_that_is_gone_is_told() -> None:
+    record = a_record("d-1")
+    driver.insert(record)
+    now = clock.now()
+    assert driver.update(TaskRecord, record.pk, {"due_at": now, "ended_reason": "it's 100 %"})
+    record.refresh_from_db()
+    assert (record.due_at, record.ended_reason) == (now, "it's 100 %")
+    assert driver.update(TaskRecord, record.pk, {"ended_reason": "it's 100 %"}), "there, although nothing changed"
+    assert not driver.update(TaskRecord, -1, {"ended_reason": ""})
