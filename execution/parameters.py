@@ -123,7 +123,7 @@ def text(value: Any) -> str | None:
 
 def is_true(value: Any) -> bool:
     """Conditions are compared by text: only ``true`` in any case is true."""
-    return value is True or (value is not False and value is not None and str(value).strip().lower() == "true")
+    return value is True or (isinstance(value, str) and value.strip().lower() == "true")
 
 
 def flag(value: Any) -> bool | None:

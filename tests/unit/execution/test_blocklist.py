@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from execution import handlers
 from execution.blocklist import render
 from execution.examples import detail_of, example_of
-from execution.parameters import kind_of
+from execution.parameters import kind_of, param
 from execution.plan import compile
-from execution.registry import REGISTRY, BlockSpec
+from execution.registry import REGISTRY, BlockSpec, Registry
 from execution.testing import FakeFleet, FakeSites, MemoryPort, Result, Site, run_plan
 
 ROOT = Path(__file__).parents[3]
@@ -51,6 +53,25 @@ def test_a_block_says_all_of_itself(spec: BlockSpec) -> None:
         assert missing, f"{spec.name} is complete: take it out of INCOMPLETE"
     else:
         assert not missing, f"{spec.name} does not say: {', '.join(missing)}"
+
+
+def test_what_a_block_does_not_say_is_noticed() -> None:
+    @dataclass(slots=True)
+    class Params:
+        """Parameters."""
+
+        text: Any = param(lambda value: value)  # noqa: RUF009 - only declares a field
+
+    registry = Registry()
+    registry.block("DumbBp", params=Params, outputs={"x": ""})(lambda run, params: None)
+    (spec,) = registry
+    assert lacks(spec) == [
+        "what it does (the handler's docstring)",
+        "example=",
+        "help= of text",
+        "kind of text (the docstring of its converter)",
+        "meaning of output x",
+    ]
 
 
 def test_only_registered_blocks_are_excused() -> None:

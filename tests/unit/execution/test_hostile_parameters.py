@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import time
+import tracemalloc
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -253,13 +255,16 @@ def walk(detail: Mapping[str, Any], inputs: Mapping[str, Any]) -> PlanErrors | R
 
 
 def names_it(spec: BlockSpec, name: str, found: PlanErrors | Result | None) -> None:
-    """An error says block and parameter."""
+    """An error says block and parameter, and what is wrong with the value."""
     if isinstance(found, PlanErrors):
         for problem in found.problems:
+            assert problem.code != "parameter.type" or re.search("wanted|nested", problem.message), problem
             assert spec.name in problem.path, problem
             assert problem.path.endswith(f"› {name}"), problem
     elif found is not None and isinstance(found.outcome, Failed):
         assert found.outcome.block, found.outcome
+        if found.outcome.error_code == "block.parameter":
+            assert re.search("wanted|nested|no key", found.outcome.message), found.outcome.message
         if found.outcome.error_code in ("block.parameter", "block.expression") and found.outcome.block == "b1":
             assert found.outcome.message.startswith(f"{name.removesuffix('x')}"), found.outcome.message
 
@@ -295,6 +300,22 @@ def test_a_wrong_parameter_ends_in_a_clear_error_or_is_caught(spec: BlockSpec) -
         except BaseException as error:
             error.add_note(f"{spec.name}, {name}: {words}")
             raise
+
+
+@pytest.mark.parametrize("spec", [spec for spec in registered() if spec.parameters], ids=lambda spec: spec.name)
+def test_a_huge_parameter_takes_a_bounded_multiple_of_itself(spec: BlockSpec) -> None:
+    huge = {"type": "Simple", "value": "ß" * MB}
+    read = {"type": "Expression", "value": "taskInputs.huge"}
+    for item in spec.parameters[:3]:
+        for wrong in (huge, read):
+            detail, block = example(spec)
+            block["inputParams"][f"{item.prefix}x" if item.prefix else item.name] = wrong
+            tracemalloc.start()
+            try:
+                walk(detail, inputs_for(block))
+                assert tracemalloc.get_traced_memory()[1] < 60 * MB
+            finally:
+                tracemalloc.stop()
 
 
 # --- Many at once -----------------------------------------------------------------------------------------------------
