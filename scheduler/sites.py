@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import transaction
 
-from scheduler import audit, settlement
+from scheduler import audit, conflicts, settlement, wakes
 from scheduler.errors import Refused
-from storage import locations
+from storage import locations, requests
 from storage.errors import StorageError
+from storage.requests import Ended
+from storage.states import RequestState
 
 Result = locations.LocationState | locations.Locked | locations.Freed
 
@@ -64,9 +67,11 @@ def release(site_ids: Sequence[str], *, actor: str, origin: str, reason: str) ->
     )
 
 
-def unlock(site_ids: Sequence[str], holder: str, *, actor: str, origin: str) -> SitesResult:
+def unlock(site_ids: Sequence[str], holder: str, *, actor: str, origin: str, reason: str = "") -> SitesResult:
     """Unlock locations that ``holder`` holds; another's lock is refused."""
-    return _each("unlock_location", site_ids, lambda site: locations.unlock(site, holder, actor=actor), actor, origin)
+    return _each(
+        "unlock_location", site_ids, lambda site: locations.unlock(site, holder, actor=actor), actor, origin, reason
+    )
 
 
 def disable(
@@ -88,6 +93,48 @@ def enable(site_ids: Sequence[str], *, actor: str, origin: str, reason: str = ""
     return _each(
         "enable_location", site_ids, lambda site: locations.enable(site, actor=actor, reason=reason), actor, origin
     )
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawResult:
+    """Keys of the requests that were withdrawn, and of those that did not wait any more (or never did)."""
+
+    done: tuple[str, ...]
+    gone: tuple[str, ...]
+
+
+def withdraw_request(keys: Sequence[str], *, actor: str, origin: str, reason: str) -> WithdrawResult:
+    """End the waits of runs for locations; their blocks fail, and what was granted to them and not taken is free.
+
+    Raises:
+        Refused: ``empty_selection``, or ``reason_missing``.
+    """
+    wanted = list(dict.fromkeys(keys))
+    if not wanted:
+        raise Refused("empty_selection", "No request was named.", "Name at least one; an empty list never means all.")
+    if not reason.strip():
+        raise Refused("reason_missing", "Withdrawing a request needs a reason.", "Say why; the run is told.")
+    step = partial(_withdraw, actor=actor, origin=origin, reason=reason)
+    done = [key for key in wanted if conflicts.retried(partial(step, key))]
+    return WithdrawResult(tuple(done), tuple(key for key in wanted if key not in set(done)))
+
+
+def _withdraw(key: str, *, actor: str, origin: str, reason: str) -> bool:
+    ended = requests.withdraw(key, actor=actor, reason=reason)
+    if not ended.woken:
+        return False
+    audit.record(
+        actor=actor,
+        action="withdraw_request",
+        object_type="request",
+        object_id=key,
+        after={"state": RequestState.CANCELLED.value, "holder": ended.woken[0].holder},
+        reason=reason,
+        origin=origin,
+    )
+    settlement.follow_up_later(Ended(ended.site_ids, ended.next_keys))
+    transaction.on_commit(partial(wakes.wake_holders, [one.holder for one in ended.woken]), robust=True)
+    return True
 
 
 def _each(

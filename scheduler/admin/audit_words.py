@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from scheduler.models import AuditEntry
 from scheduler.states import Status
+from storage.states import RequestState
 
 ORIGINS: tuple[tuple[str, Promise], ...] = (
     ("page", _("Console")),
@@ -25,6 +26,10 @@ ACTIONS: Mapping[str, Promise] = {
     "cancel": _("Cancel a run"),
     "pause": _("Pause a run"),
     "resume": _("Resume a run"),
+    "continue": _("Continue a run"),
+    "skip": _("Skip a block"),
+    "restart": _("Start a run again"),
+    "set_priority": _("Change the priority of a run"),
     "import_definition": _("Import a definition"),
     "restore_definition": _("Bring back an earlier version"),
     "enable_definition": _("Enable a definition"),
@@ -38,6 +43,7 @@ ACTIONS: Mapping[str, Promise] = {
     "disable_location": _("Take a location out of use"),
     "enable_location": _("Put a location back into use"),
     "create_location": _("Create a location"),
+    "withdraw_request": _("Withdraw a storage request"),
     "add_cached_value": _("Add a cached value"),
     "change_cached_value": _("Change a cached value"),
     "remove_cached_value": _("Remove a cached value"),
@@ -56,6 +62,8 @@ FIELDS: Mapping[str, Promise] = {
     "status": _("status"),
     "definition": _("definition"),
     "priority": _("priority"),
+    "attempt": _("attempt"),
+    "block": _("block"),
     "action": _("outcome"),
     "version": _("version"),
     "file": _("file"),
@@ -71,6 +79,8 @@ FIELDS: Mapping[str, Promise] = {
     "disabled": _("out of use"),
     "sync_failed": _("state unknown"),
     "area": _("area"),
+    "state": _("state"),
+    "holder": _("run that waits"),
     "group": _("group"),
     "row": _("row"),
     "column": _("column"),
@@ -86,6 +96,7 @@ FIELDS: Mapping[str, Promise] = {
 #: Words among the values of a field; everything else is a name or a number.
 _VALUES: Mapping[str, Mapping[str, str | Promise]] = {
     "status": {**{str(status): status.label for status in Status}, "cancel requested": _("asked to stop")},
+    "state": {str(state): state.label for state in RequestState},
     "action": {
         "created": _("new"),
         "new_version": _("new version"),

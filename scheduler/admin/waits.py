@@ -31,7 +31,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """One location that cannot be taken, and why."""
+    """One location that cannot be taken, and why; with the lane that it blocks."""
 
     site: str
     why: str | Promise
@@ -69,6 +69,8 @@ _OBSTACLES: Mapping[str, Promise] = {
     "locked": gettext_lazy("locked by"),
     "content": gettext_lazy("other content"),
 }
+#: What a lane lacks when no location of it is in the way: a load that is wanted, or a place.
+_NOTHING: Mapping[bool, Promise] = {True: gettext_lazy("nothing to take"), False: gettext_lazy("no place")}
 
 
 def requests_of(waits: Iterable[Wait]) -> dict[str, StorageRequest]:
@@ -98,6 +100,8 @@ def criteria(request: StorageRequest) -> str:
     if request.site_id:
         return _("location %(site)s") % {"site": request.site_id}
     text = {True: _("a full location"), False: _("an empty location"), None: _("a location")}[request.filled]
+    if request.lane_groups:
+        text = _("%(what)s in lane %(lanes)s") % {"what": text, "lanes": ", ".join(request.lane_groups)}
     if request.group_name:
         text = _("%(what)s in group %(group)s") % {"what": text, "group": request.group_name}
     if request.content:
@@ -157,8 +161,12 @@ def _obstacle(item: Mapping[str, Any], request: StorageRequest | None, known: Ma
     word: str | Promise = _OBSTACLES.get(why, why)
     if why == "fill":
         word = _("empty") if request is not None and request.filled else _("full")
+    site = str(item.get("site_id", ""))
+    if item.get("lane"):
+        word = word if site else _NOTHING[bool(request is not None and request.filled)]
+        site = f"{item['lane']}: {site}" if site else str(item["lane"])
     holder = str(item.get("holder", ""))
-    return Obstacle(str(item.get("site_id", "")), word, _link(holder, known) if holder else None)
+    return Obstacle(site, word, _link(holder, known) if holder else None)
 
 
 def _links(reason: Reason, known: Mapping[str, int]) -> list[Link]:
@@ -166,7 +174,7 @@ def _links(reason: Reason, known: Mapping[str, int]) -> list[Link]:
     for record_id in (reason.holder, str(reason.args.get("id", ""))):
         if record_id in known:
             found.append(Link(_("Open %(id)s") % {"id": record_id}, _record_url(known[record_id])))
-    if reason.code in ("location", "lock", "unlock"):
+    if reason.code in ("location", "lane", "lock", "unlock"):
         found.append(Link(_("Storage map"), reverse("admin:storage_map")))
     if reason.code in ("nobody", "worker"):
         found.append(Link(_("Services"), reverse("admin:services")))

@@ -10,6 +10,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from scheduler import left_behind
 from scheduler.models import TaskRecord
 from storage.admin import location_actions
 from storage.models import Area, LocationEvent, StorageLocation, StorageRequest
@@ -82,6 +83,7 @@ _STATES = (
     ("empty", _("Empty")),
     ("full", _("Full")),
     ("locked", _("Locked")),
+    ("left", _("Left behind by an ended run")),
     ("disabled", _("Out of use")),
     ("unknown", _("Sensor unknown")),
 )
@@ -99,6 +101,8 @@ def _by_state(rows: Any, value: str) -> Any:
             return rows.filter(filled=True)
         case "locked":
             return rows.exclude(locked_by="")
+        case "left":
+            return left_behind.narrow(rows)
         case "disabled":
             return rows.filter(disabled=True)
         case _:

@@ -6,11 +6,15 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
+from scheduler.admin.waits import criteria
 from scheduler.models import TaskRecord
+from storage.admin import request_actions
+from storage.admin.location_actions import OPERATE
 from storage.models import StorageRequest
-from storage.states import REQUEST_TONES, RequestState
+from storage.states import LIVE, REQUEST_TONES, RequestState
 from vwed.admin_base import ConsoleAdmin
 from vwed.console.listing import Filter, Listing, Search
 
@@ -29,6 +33,14 @@ class StorageRequestAdmin(ConsoleAdmin):
 
     list_template = "admin/storage/storagerequest/list.html"
 
+    def get_urls(self) -> list[URLPattern]:
+        """The command beside Django's own addresses."""
+        view = self.admin_site.admin_view
+        return [
+            path("<int:pk>/do/withdraw/", view(request_actions.withdraw), name="storage_storagerequest_withdraw"),
+            *super().get_urls(),
+        ]
+
     def listing(self, request: HttpRequest) -> Listing:
         """Newest first; only waiting ones when asked for."""
         return Listing(
@@ -41,7 +53,10 @@ class StorageRequestAdmin(ConsoleAdmin):
     def list_context(self, request: HttpRequest, listing: Listing) -> dict[str, Any]:
         """Links to the runs. One query."""
         holders = {row.holder for row in listing.rows}
+        may = request.user.has_perm(OPERATE)
         return {
+            "wants": {row.pk: criteria(row) for row in listing.rows},
+            "withdrawable": {row.pk for row in listing.rows if may and row.state in LIVE},
             "runs": dict(TaskRecord.objects.filter(record_id__in=holders).values_list("record_id", "pk")),
             "looks": {
                 row.pk: (

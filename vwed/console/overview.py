@@ -69,6 +69,7 @@ def reason_text(code: str, args: Mapping[str, Any]) -> str:
         return _("%(what)s in group %(group)s") % {"what": what, "group": args["group"]} if args["group"] else str(what)
     texts = {
         "location": _("a location that fits"),
+        "lane": _("a location of a dense lane"),
         "lock": _("a location that somebody holds"),
         "unlock": _("a location to be released"),
         "robot": _("a free robot"),
