@@ -99,30 +99,46 @@ def skip(
 
 def _skip(pk: int, block: str, outputs: Mapping[str, Any], command: Command) -> str:
     run = attempts.locked(pk, CONTINUABLE, "be continued")
-    chosen = _chosen(skippable(run), block, run.record_id)
-    if chosen.inside:
+    found = to_skip(run, block)
+    _check_outputs(found, outputs)
+    _decide(run, Decision("skip", found.block, outputs))
+    attempts.begin(run, command, {}, block=found.block)
+    return found.block
+
+
+def to_skip(run: TaskRecord, block: str = "") -> Skippable:
+    """The block of that name that a stopped run failed at; without a name the only one.
+
+    Raises:
+        Refused: ``state_gone``, ``block_not_stopped``, ``block_begins_anew``.
+    """
+    found = _chosen(_stopped(run), block, run.record_id)
+    if found.inside:
         raise Refused(
             "block_begins_anew",
-            f"Block {chosen.block} cannot be skipped: {chosen.inside} around it lost its order when the run ended.",
-            f"Continue the run: {chosen.inside} begins anew.",
+            f"Block {found.block} cannot be skipped: {found.inside} around it lost its order when the run ended.",
+            f"Continue the run: {found.inside} begins anew.",
         )
-    _check_outputs(chosen, outputs)
-    _decide(run, Decision("skip", chosen.block, outputs))
-    attempts.begin(run, command, {}, block=chosen.block)
-    return chosen.block
+    return found
 
 
-def skippable(run: TaskRecord) -> list[Skippable]:
-    """The blocks that a stopped run failed at, in the order of its branches; empty for a run that has no state."""
-    text = RunState.objects.filter(pk=run.pk).values_list("text", flat=True).first()
-    stopped = stopped_blocks(text) if text else []
+def _stopped(run: TaskRecord) -> list[Skippable]:
+    """The blocks that a stopped run failed at, in the order of its branches; empty when it stopped between blocks."""
+    row = RunState.objects.filter(pk=run.pk).values_list("text", "decision").first()
+    if row is None:
+        return []
+    stopped = stopped_blocks(row[0])
     plan = _plan(run) if stopped else None
     if plan is None:
         return []
-    found = [_skippable(plan.blocks[each.block]) for each in stopped]
-    if run.status != Status.FAILED:
-        return found
-    return [replace(block, inside=each.holder) for block, each in zip(found, stopped, strict=True)]
+    lost = _lost(run, row[1])
+    return [_skippable(plan.blocks[each.block], each.holder if lost else "") for each in stopped]
+
+
+def _lost(run: TaskRecord, decision: str) -> bool:
+    """Whether what the run held was given back at its end; it may not have come far enough since to be told so."""
+    earlier = Decision.from_text(decision)
+    return run.status == Status.FAILED or (earlier is not None and earlier.anew)
 
 
 def _plan(run: TaskRecord) -> Plan | None:
@@ -132,13 +148,13 @@ def _plan(run: TaskRecord) -> Plan | None:
         return None
 
 
-def _skippable(block: PlanBlock) -> Skippable:
+def _skippable(block: PlanBlock, inside: str) -> Skippable:
     declared = tuple(block.spec.outputs)
     if block.keeps is True:
-        return Skippable(block.name, block.type, declared, declared)
+        return Skippable(block.name, block.type, declared, declared, inside)
     read = sorted(block.keeps or ())
-    required = [name for name in read if not declared or name in declared]
-    return Skippable(block.name, block.type, tuple(required), declared or tuple(required))
+    required = tuple(name for name in read if not declared or name in declared)
+    return Skippable(block.name, block.type, required, declared or required, inside)
 
 
 def _chosen(stopped: Sequence[Skippable], block: str, record_id: str) -> Skippable:
@@ -155,11 +171,11 @@ def _chosen(stopped: Sequence[Skippable], block: str, record_id: str) -> Skippab
     raise Refused("block_not_stopped", said, f"Name one of: {', '.join(names)}.")
 
 
-def _check_outputs(chosen: Skippable, outputs: Mapping[str, Any]) -> None:
-    wrong = {name: "Later blocks read it: give its value." for name in chosen.required if name not in outputs}
-    wrong |= {name[:60]: f"{chosen.block_type} has no such output." for name in outputs if name not in chosen.known}
+def _check_outputs(found: Skippable, outputs: Mapping[str, Any]) -> None:
+    wrong = {name: "Later blocks read it: give its value." for name in found.required if name not in outputs}
+    wrong |= {name[:60]: f"{found.block_type} has no such output." for name in outputs if name not in found.known}
     if wrong:
-        raise OutputsRefused(chosen.block, wrong)
+        raise OutputsRefused(found.block, wrong)
 
 
 def _decide(run: TaskRecord, decision: Decision) -> None:
@@ -173,9 +189,7 @@ def _decide(run: TaskRecord, decision: Decision) -> None:
         raise Refused(
             "state_gone", f"Nothing of run {run.record_id} is kept any more.", "Start it again from the beginning."
         )
-    earlier = Decision.from_text(state or "")
-    # What the run held was given back at its end, even if it has not come far enough since to be told so.
-    anew = run.status == Status.FAILED or (earlier is not None and earlier.anew)
+    anew = _lost(run, state or "")
     if anew:
         attempts.require_quiet(run)
     if state is not None:

@@ -29,7 +29,7 @@ WAITS: Mapping[str, Promise | str] = {
     "child": _("Waits for sub-task {id}."),
     "child_now": _("Waits for sub-task {id}: {status}."),
     "condition": _("Checks its condition every {period} ms; last result {value}."),
-    "decision": _("Stopped at {block}: {error} Cancel it, or run it again."),
+    "decision": _("Stopped at {block}: {error} Continue, skip the block, or cancel?"),
     "paused": _("Paused by {user}: {reason}."),
     "nobody": _("No live cluster serves queue {queue}."),
     "worker": _("Ready; {k} runs go first, {w} workers busy."),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -12,78 +12,73 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from scheduler import cancel, pausing
+from scheduler import priority as priorities
+from scheduler.admin.record_decisions import DECISIONS, skip_action
+from scheduler.admin.record_verbs import Action, Offer, Outcome, Rows, WrongValues, command, ids
 from scheduler.errors import Refused
-from scheduler.models import FleetOrder, TaskRecord
+from scheduler.models import FleetOrder, RunState, TaskRecord
 from scheduler.states import ACTIVE, Status
 from storage.models import StorageLocation
-from vwed.console.confirm import Answer, Question, ask
+from vwed.console.confirm import Answer, Asked, Question, ask, show
 from vwed.console.permit import require
 
 #: Runs of one action from a page of the list.
 SELECTION_LIMIT = 50
-
-Rows = Sequence[TaskRecord]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How many runs were done, how many were asked to (a worker has them), and how many not."""
-
-    done: int
-    asked: int
-    left: int
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """Which runs it fits, what it asks, what it does, what it says afterwards."""
-
-    fits: frozenset[Status]
-    question: Callable[[Rows], Question]
-    run: Callable[[list[str], str, Answer], Outcome]
-    done: Callable[[int], str]
-    asked: Callable[[int], str]
+#: What the forms offer; a task may set others.
+PRIORITIES = (0, 100)
+_COLUMNS = ("record_id", "label", "status", "priority", "failed_block", "definition_id", "version__number")
 
 
 def act(request: HttpRequest, verb: str) -> HttpResponse:
-    """Do ``verb`` (cancel, pause, resume) to the runs named by ``id`` (primary keys, repeated)."""
-    action = ACTIONS.get(verb)
+    """Do ``verb`` to the runs named by ``id`` (primary keys, repeated)."""
+    given = request.POST if request.method == "POST" else request.GET
+    action = skip_action(given.get("block", "")[:190]) if verb == "skip" else ACTIONS.get(verb)
     if action is None:
         raise Http404
-    keys = [value for value in request.POST.getlist("id") or request.GET.getlist("id") if value.isdigit()]
-    found = TaskRecord.objects.filter(pk__in=keys[:SELECTION_LIMIT]).only("record_id", "label", "status")
+    keys = [value for value in given.getlist("id") if value.isdigit()]
+    found = TaskRecord.objects.filter(pk__in=keys[:SELECTION_LIMIT]).select_related("version").only(*_COLUMNS)
     rows = list(found.order_by("-pk"))
-    ids = ",".join(row.record_id for row in rows)
-    require(request, "scheduler.operate_taskrecord", action=verb, object_type="record", object_id=ids[:190])
+    require(request, action.permission, action=verb, object_type="record", object_id=",".join(ids(rows))[:190])
     back = _back(rows)
-    fitting = [row for row in rows if row.status in action.fits]
+    fitting = [row for row in rows if row.status in action.fits][: None if action.many else 1]
     if not fitting:
         text = (
             _("Select at least one run.") if not rows else _("Nothing was changed: no selected run is in such a state.")
         )
         messages.warning(request, text)
         return HttpResponseRedirect(back)
+    try:
+        return _asked(request, action, rows, fitting, back)
+    except Refused as refusal:
+        messages.error(request, f"{refusal.message} {refusal.remedy}")
+        return HttpResponseRedirect(back)
+
+
+def _asked(request: HttpRequest, action: Action, rows: Rows, fitting: Rows, back: str) -> HttpResponse:
     question = action.question(fitting)
-    question.back, question.fields = back, {"id": [str(row.pk) for row in rows]}
+    question.back, question.fields = back, {"id": [str(row.pk) for row in rows], **question.fields}
     question.objects = [f"{row.record_id} · {row.label}" for row in fitting]
     answer = ask(request, question)
     if isinstance(answer, HttpResponse):
         return answer
-    _do(request, action, [row.record_id for row in rows], answer)
+    try:
+        _do(request, action, rows if action.many else fitting, answer)
+    except WrongValues as wrong:
+        for item in question.asked:
+            item.error = wrong.fields.get(item.name, "")
+        return show(request, question, error="" if any(item.error for item in question.asked) else str(wrong))
     return HttpResponseRedirect(back)
 
 
-def _do(request: HttpRequest, action: Action, record_ids: list[str], answer: Answer) -> None:
-    try:
-        outcome = action.run(record_ids, request.user.get_username(), answer)
-    except Refused as refusal:
-        messages.error(request, f"{refusal.message} {refusal.remedy}")
-        return
+def _do(request: HttpRequest, action: Action, rows: Rows, answer: Answer) -> None:
+    outcome = action.run(rows, request.user.get_username(), answer)
     if outcome.done:
         messages.success(request, action.done(outcome.done))
     if outcome.asked:
         messages.success(request, action.asked(outcome.asked))
-    if outcome.left:
+    for why in outcome.why[:5]:
+        messages.warning(request, why)
+    if outcome.left and not outcome.why:
         text = ngettext("%(n)s run was left as it is.", "%(n)s runs were left as they are.", outcome.left)
         messages.info(request, text % {"n": outcome.left})
 
@@ -92,11 +87,6 @@ def _back(rows: Rows) -> str:
     if len(rows) == 1:
         return reverse("admin:scheduler_taskrecord_change", args=(rows[0].pk,))
     return reverse("admin:scheduler_taskrecord_changelist")
-
-
-def _command(name: str, rows: Rows) -> str:
-    ids = [row.record_id for row in rows]
-    return f'manage.py {name} {" ".join(ids[:3])}{" …" if len(ids) > 3 else ""} --reason "…"'
 
 
 # --- Cancel ----------------------------------------------------------------------------------------------------------
@@ -125,12 +115,12 @@ def _ask_cancel(rows: Rows) -> Question:
         danger=True,
         reason_required=True,
         option=("release", _("Release these locations too")) if locks else None,
-        command=_command("cancel_task", rows),
+        command=command("cancel_task", rows),
     )
 
 
-def _cancel(record_ids: list[str], actor: str, answer: Answer) -> Outcome:
-    result = cancel.cancel(record_ids, actor=actor, reason=answer.reason, origin="page", release_sites=answer.option)
+def _cancel(rows: Rows, actor: str, answer: Answer) -> Outcome:
+    result = cancel.cancel(ids(rows), actor=actor, reason=answer.reason, origin="page", release_sites=answer.option)
     return Outcome(len(result.cancelled), len(result.requested), len(result.ended))
 
 
@@ -151,8 +141,8 @@ def _ask_pause(rows: Rows) -> Question:
     return Question(title=title, consequence=[text], verb=title)
 
 
-def _pause(record_ids: list[str], actor: str, answer: Answer) -> Outcome:
-    result = pausing.pause(record_ids, actor=actor, reason=answer.reason, origin="page")
+def _pause(rows: Rows, actor: str, answer: Answer) -> Outcome:
+    result = pausing.pause(ids(rows), actor=actor, reason=answer.reason, origin="page")
     return Outcome(len(result.done), len(result.requested), len(result.refused))
 
 
@@ -169,8 +159,8 @@ def _ask_resume(rows: Rows) -> Question:
     return Question(title=title, consequence=[_("Each goes on where it stopped, when a worker is free.")], verb=title)
 
 
-def _resume(record_ids: list[str], actor: str, answer: Answer) -> Outcome:
-    result = pausing.resume(record_ids, actor=actor, reason=answer.reason, origin="page")
+def _resume(rows: Rows, actor: str, answer: Answer) -> Outcome:
+    result = pausing.resume(ids(rows), actor=actor, reason=answer.reason, origin="page")
     return Outcome(len(result.done), len(result.requested), len(result.refused))
 
 
@@ -178,13 +168,64 @@ def _resumed(n: int) -> str:
     return ngettext("%(n)s run goes on.", "%(n)s runs go on.", n) % {"n": n}
 
 
+# --- Priority --------------------------------------------------------------------------------------------------------
+
+
+def _ask_priority(rows: Rows) -> Question:
+    title = ngettext("Priority of %(n)s run", "Priority of %(n)s runs", len(rows)) % {"n": len(rows)}
+    least, most = PRIORITIES
+    now = {row.priority for row in rows}
+    asked = Asked(
+        "priority",
+        _("Priority"),
+        help=_("%(least)s to %(most)s; higher first") % {"least": least, "most": most},
+        kind="number",
+        least=least,
+        most=most,
+        value=str(now.pop()) if len(now) == 1 else "",
+    )
+    text = _(
+        "The order inside the queue and for location grants changes at once. Orders that the fleet has keep theirs."
+    )
+    return Question(
+        title=title,
+        consequence=[text],
+        verb=_("Set the priority"),
+        asked=[asked],
+        command=command("set_priority", rows, "--priority …"),
+    )
+
+
+def _prioritise(rows: Rows, actor: str, answer: Answer) -> Outcome:
+    value = int(answer.values["priority"])
+    result = priorities.set_priority(ids(rows), value, actor=actor, reason=answer.reason, origin="page")
+    return Outcome(len(result.done), left=len(result.same) + len(result.ended))
+
+
+def _prioritised(n: int) -> str:
+    return ngettext("%(n)s run has the new priority.", "%(n)s runs have the new priority.", n) % {"n": n}
+
+
 ACTIONS: Mapping[str, Action] = {
-    "cancel": Action(ACTIVE, _ask_cancel, _cancel, _cancelled, _cancelling),
     "pause": Action(ACTIVE - {Status.PAUSED, Status.INTERRUPTED}, _ask_pause, _pause, _paused, _pausing),
     "resume": Action(frozenset({Status.PAUSED}), _ask_resume, _resume, _resumed, _resumed),
+    "priority": Action(ACTIVE, _ask_priority, _prioritise, _prioritised, _prioritised),
+    "cancel": Action(ACTIVE, _ask_cancel, _cancel, _cancelled, _cancelling),
+    **DECISIONS,
 }
 
 
-def offered(status: Status) -> list[str]:
-    """The verbs that fit a run in this state."""
-    return [verb for verb, action in ACTIONS.items() if status in action.fits]
+def offered(user: Any, record: TaskRecord) -> dict[str, Offer]:
+    """What a person may do to a run in its state, by verb; with the reason where it cannot be done all the same."""
+    known = {**ACTIONS, "skip": skip_action("")}
+    found = {
+        verb: Offer(verb)
+        for verb, action in known.items()
+        if record.status in action.fits and user.has_perm(action.permission)
+    }
+    if record.status == Status.FAILED and not RunState.objects.filter(pk=record.pk).exists():
+        gone = _("Nothing of it is kept any more; start it again from the beginning.")
+        found |= {verb: Offer(verb, gone) for verb in ("continue", "skip") if verb in found}
+    elif "skip" in found and not record.failed_block:
+        found["skip"] = Offer("skip", _("It did not stop at a block."))
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.http import HttpRequest
 from django.utils.functional import Promise
@@ -13,18 +13,21 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from execution.values import load_tagged, to_plain
-from scheduler import clock, explain
+from scheduler import clock, explain, left_behind
 from scheduler.admin.record_actions import offered
 from scheduler.admin.waits import cards
+from scheduler.continuing import CONTINUABLE
 from scheduler.models import BlockRecord, LogLine, ProcessRow, TaskRecord
 from scheduler.sentences import log_sentence
-from scheduler.states import ACTIVE, BlockCode, Status
+from scheduler.states import ACTIVE, ENDED, BlockCode, Status
 from vwed.console import formats
-from vwed.console.chips import BLOCKS, CAUGHT, EFFECTS, NOT_ENDED, Look
+from vwed.console.chips import BLOCKS, CAUGHT, DECIDED, EFFECTS, NOT_ENDED, Look
 
 #: Rows of one tab.
 BLOCK_LIMIT = 400
 LOG_LIMIT = 200
+#: Blocks that a stopped run is offered to skip.
+_STOPPED = 5
 #: Characters of a value that are shown.
 VALUE_LIMIT = 64_000
 _SHOWN_OF_CHILDREN = ("record_id", "label", "status", "created_at", "ended_at", "ended_reason")
@@ -36,6 +39,27 @@ _TABS: tuple[tuple[str, Promise | str], ...] = (
     ("effects", _("Effects and orders")),
     ("family", _("Family and history")),
 )
+
+
+class Button(NamedTuple):
+    """How a verb looks in the head of the page."""
+
+    verb: str
+    words: Promise | str
+    icon: str
+    look: str = ""
+
+
+BUTTONS = (
+    Button("continue", _("Continue…"), "play_arrow", "vw-primary"),
+    Button("skip", _("Skip the block…"), "skip_next"),
+    Button("restart", _("Start again…"), "restart_alt"),
+    Button("pause", _("Pause…"), "pause"),
+    Button("resume", _("Resume…"), "play_arrow"),
+    Button("priority", _("Priority…"), "low_priority"),
+    Button("cancel", _("Cancel…"), "do_not_disturb_on", "vw-danger-quiet"),
+)
+_FAILURES = frozenset({BlockCode.INTERRUPTED, BlockCode.FAILED})
 _UNKNOWN = Look("help", "off", _("unknown"))
 
 
@@ -60,6 +84,7 @@ def record_context(request: HttpRequest, record: TaskRecord) -> dict[str, Any]:
     status = Status(record.status)
     reasons = explain.explain(record)
     waits = list(record.waits.order_by("since_ms", "id")) if status is Status.WAITING else []
+    history = _history(request, record)
     return {
         "title": gettext("Task record %(id)s") % {"id": record.record_id},
         "record": record,
@@ -70,20 +95,59 @@ def record_context(request: HttpRequest, record: TaskRecord) -> dict[str, Any]:
         "took_s": ((record.ended_at or now) - record.created_at).total_seconds(),
         "newer": record.definition.current_id != record.version_id,
         "active": status in ACTIVE,
-        "actions": offered(status) if request.user.has_perm("scheduler.operate_taskrecord") else (),
+        "actions": offered(request.user, record),
+        "buttons": BUTTONS,
+        "stopped": _stopped(record, status),
+        "left_behind": left_behind.held_by(record.record_id) if status in ENDED else (),
         "may_run": request.user.has_perm("scheduler.run_taskdefinition"),
         "tabs": [(name, title, name == tab) for name, title in _TABS],
         "tab": tab,
-        **_tab(tab, request, record, now),
+        **history,
+        **_tab(tab, request, record, now, history["history"]),
     }
 
 
-def _tab(tab: str, request: HttpRequest, record: TaskRecord, now: datetime) -> dict[str, Any]:
+def _stopped(record: TaskRecord, status: Status) -> list[str]:
+    """Names of the blocks that a stopped run waits at for a decision, the one that is told first."""
+    if status not in CONTINUABLE:
+        return []
+    failed = record.block_records.filter(attempt=record.history_attempt, code=BlockCode.INTERRUPTED)
+    if record.attempt_at is not None:
+        failed = failed.filter(ended_ms__gte=clock.at_ms(record.attempt_at))
+    names = [record.failed_block, *failed.order_by("seq").values_list("name", flat=True)[:_STOPPED]]
+    return [name for name in dict.fromkeys(names) if name]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Attempts that belong together: the first began at the first block, the others went on from it."""
+
+    first: int
+    last: int
+
+
+def _history(request: HttpRequest, record: TaskRecord) -> dict[str, Any]:
+    """The histories of a run, and the one that is looked at: ``?attempt=`` its first attempt. No query for most."""
+    if record.history_attempt == 1:
+        return {"histories": (), "history": 1, "present": True}
+    kept = record.block_records.order_by("attempt").values_list("attempt", flat=True).distinct()
+    firsts = sorted({*kept, record.history_attempt})
+    lasts = [following - 1 for following in firsts[1:]] + [record.attempt]
+    asked = request.GET.get("attempt", "")
+    chosen = int(asked) if asked.isdigit() and len(asked) < 10 and int(asked) in firsts else record.history_attempt
+    return {
+        "histories": [History(first, last) for first, last in zip(firsts, lasts, strict=True)],
+        "history": chosen,
+        "present": chosen == record.history_attempt,
+    }
+
+
+def _tab(tab: str, request: HttpRequest, record: TaskRecord, now: datetime, attempt: int) -> dict[str, Any]:
     match tab:
         case "log":
             return _log(request, record)
         case "values":
-            return _values(record)
+            return _values(record, attempt)
         case "effects":
             effects = list(record.effects.order_by("-id")[:LOG_LIMIT])
             return {
@@ -93,7 +157,7 @@ def _tab(tab: str, request: HttpRequest, record: TaskRecord, now: datetime) -> d
         case "family":
             return {**_family(record), "journal": list(record.journal.order_by("-id")[:LOG_LIMIT])}
         case _:
-            return {"blocks": _blocks(record, now)}
+            return {"blocks": _blocks(record, now, attempt)}
 
 
 def _family(record: TaskRecord) -> dict[str, Any]:
@@ -109,9 +173,9 @@ def _worker(record: TaskRecord) -> ProcessRow | None:
     return ProcessRow.objects.filter(current_record=record.record_id, ended_at__isnull=True).first()
 
 
-def _blocks(record: TaskRecord, now: datetime) -> list[BlockRow]:
-    """The newest executions of the present attempt, in start order, with their place on the time axis."""
-    rows = list(record.block_records.filter(attempt=record.attempt).order_by("-seq")[:BLOCK_LIMIT])[::-1]
+def _blocks(record: TaskRecord, now: datetime, attempt: int) -> list[BlockRow]:
+    """The newest executions since that attempt began at the first block, in start order, on the time axis."""
+    rows = list(record.block_records.filter(attempt=attempt).order_by("-seq")[:BLOCK_LIMIT])[::-1]
     if not rows:
         return []
     start = min(row.started_ms for row in rows)
@@ -121,12 +185,20 @@ def _blocks(record: TaskRecord, now: datetime) -> list[BlockRow]:
 
 
 def _look(record: TaskRecord, row: BlockRecord, rows: list[BlockRecord]) -> Look:
-    """What a block's code means in this run: a failure is caught when the run went on."""
+    """What a block's code means in this run: a failure is caught when the run went on, or was decided about."""
+    if row.code in _FAILURES and _of_an_earlier_attempt(record, row) and not _caught(row, rows):
+        return DECIDED
+    if row.code == BlockCode.INTERRUPTED and record.status != Status.INTERRUPTED:
+        return BLOCKS[BlockCode.FAILED]
     if row.code == BlockCode.FAILED and (record.status == Status.FINISHED or _caught(row, rows)):
         return CAUGHT
     if row.code == BlockCode.RUNNING and record.status == Status.INTERRUPTED:
         return NOT_ENDED
     return BLOCKS.get(row.code, _UNKNOWN)
+
+
+def _of_an_earlier_attempt(record: TaskRecord, row: BlockRecord) -> bool:
+    return record.attempt_at is not None and row.ended_ms is not None and row.ended_ms < clock.at_ms(record.attempt_at)
 
 
 def _caught(failed: BlockRecord, rows: list[BlockRecord]) -> bool:
@@ -186,11 +258,11 @@ def _arguments(line: LogLine) -> dict[str, Any]:
     return found if isinstance(found, dict) else {"text": found}
 
 
-def _values(record: TaskRecord) -> dict[str, Any]:
+def _values(record: TaskRecord, attempt: int) -> dict[str, Any]:
     """Inputs, variables, and what each block gave."""
     outputs = [
         (name, _shown(text))
-        for name, text in record.block_records.filter(attempt=record.attempt)
+        for name, text in record.block_records.filter(attempt=attempt)
         .exclude(outputs__in=("", "{}", "null"))
         .order_by("-seq")
         .values_list("name", "outputs")[:LOG_LIMIT]

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
+from scheduler import left_behind
 from scheduler.admin import record_actions
 from scheduler.admin.record_page import record_context
+from scheduler.admin.record_verbs import DECIDE, OPERATE
 from scheduler.admin.waits import requests_of, sentence
-from scheduler.models import ProcessRow, TaskDefinition, TaskRecord, Wait
+from scheduler.models import DefinitionVersion, ProcessRow, TaskDefinition, TaskRecord, Wait
 from scheduler.states import ACTIVE, Status
 from vwed.admin_base import ConsoleAdmin, page
 from vwed.console.listing import Filter, Listing, Search, begins_with
@@ -24,12 +26,16 @@ Rows = QuerySet[TaskRecord]
 #: Definitions that one search for a label covers.
 LABELS = 200
 
+#: More than one attempt: found by an index, as the number of attempts is not.
+_AGAIN = Q(attempt_at__isnull=False)
+
 #: Columns of the list; texts of a run can be megabytes.
 _COLUMNS = (
     "record_id",
     "label",
     "status",
     "priority",
+    "attempt",
     "agv_id",
     "created_at",
     "first_block_at",
@@ -39,7 +45,7 @@ _COLUMNS = (
     "cancel_requested",
     "due_at",
     "queue",
-    "version__number",
+    "version",
 )
 
 
@@ -59,7 +65,9 @@ class TaskRecordAdmin(ConsoleAdmin):
 
     def listing(self, request: HttpRequest) -> Listing:
         """Newest first; periodic runs hidden unless asked for."""
-        rows = TaskRecord.objects.select_related("version").only(*_COLUMNS)
+        # No join: with one, MariaDB begins at the few versions and sorts all their runs.
+        numbers = Prefetch("version", DefinitionVersion.objects.only("number"))
+        rows = TaskRecord.objects.only(*_COLUMNS).prefetch_related(numbers)
         if request.GET.get("periodic") != "1":
             rows = rows.filter(periodic=False)
         return Listing(
@@ -72,7 +80,8 @@ class TaskRecordAdmin(ConsoleAdmin):
             "places": _places(listing.rows),
             "status": listing.chosen.get("status", ""),
             "may_run": request.user.has_perm("scheduler.run_taskdefinition"),
-            "may_operate": request.user.has_perm("scheduler.operate_taskrecord"),
+            "may_operate": request.user.has_perm(OPERATE),
+            "may_decide": request.user.has_perm(DECIDE),
         }
 
     def change_view(
@@ -97,8 +106,15 @@ def _filters() -> tuple[Filter, ...]:
     statuses = [("active", _("All active")), ("ended", _("All ended")), *Status.choices]
     return (
         Filter("status", _("Status"), statuses, _by_status),
+        Filter("attempt", _("Attempts"), (("more", _("More than one")),), lambda rows, value: rows.filter(_AGAIN)),
+        Filter("locks", _("Locks"), (("left", _("Left behind")),), _by_locks),
         Filter("periodic", _("Periodic hidden"), (("1", _("Periodic too")),), lambda rows, value: rows),
     )
+
+
+def _by_locks(rows: Rows, value: str) -> Rows:
+    """Ended runs in whose name locations are locked: found from the locks, of which there are few."""
+    return rows.filter(record_id__in=left_behind.holders())
 
 
 def _by_status(rows: Rows, value: str) -> Rows:

@@ -70,7 +70,7 @@ def test_blocks_around_one_that_waits_for_a_decision_do_not_run(as_role: AsRole,
 def test_a_stopped_run_says_what_a_person_can_do(error: str) -> None:
     said = wait_sentence("decision", {"block": "b2", "error": error})
 
-    assert said == "Stopped at b2: No such location. Cancel it, or run it again."
+    assert said == "Stopped at b2: No such location. Continue, skip the block, or cancel?"
 
 
 def test_the_short_address_of_a_run_keeps_its_tab(as_role: AsRole, make_record: MakeRecord) -> None:

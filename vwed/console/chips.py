@@ -33,6 +33,8 @@ BLOCKS: dict[int, Look] = {
 }
 #: A failure that the run survived.
 CAUGHT = Look("undo", "wait", _("caught"))
+#: A failure of an attempt that a person decided about; the run went on.
+DECIDED = Look("undo", "wait", _("failed, then decided"))
 #: A block around one that waits for a decision: it does nothing, and has not ended.
 NOT_ENDED = Look("pause", "idle", _("not ended"))
 EFFECTS: dict[str, Look] = {

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import override
+from django.utils.translation import gettext_lazy, override
 from unfold.dataclasses import SearchResult
 from unfold.sites import UnfoldAdminSite
 
@@ -23,6 +23,14 @@ from vwed.navigation import NAVIGATION
 #: Results per kind, and the shortest text that is searched for.
 PER_KIND = 5
 SHORTEST = 2
+
+
+_RECORDS, _LOCATIONS = "admin:scheduler_taskrecord_changelist", "admin:storage_storagelocation_changelist"
+_QUESTIONS = (
+    (gettext_lazy("Locks left behind"), _LOCATIONS, "state=left", "storage.view_storagelocation"),
+    (gettext_lazy("Runs with locks left behind"), _RECORDS, "locks=left&periodic=1", "scheduler.view_taskrecord"),
+    (gettext_lazy("Runs that need a decision"), _RECORDS, "status=interrupted&periodic=1", "scheduler.view_taskrecord"),
+)
 
 
 def palette(site: UnfoldAdminSite, request: HttpRequest) -> HttpResponse:
@@ -46,6 +54,7 @@ def palette(site: UnfoldAdminSite, request: HttpRequest) -> HttpResponse:
 
 def _results(request: HttpRequest, term: str) -> Iterator[SearchResult]:
     yield from islice(_pages(request, term.lower()), PER_KIND)
+    yield from islice(_questions(request, term.lower()), PER_KIND)
     may = request.user.has_perm
     if may("scheduler.view_taskrecord"):
         found = TaskRecord.objects.filter(begins_with("record_id", term) | begins_with("out_order_no", term))
@@ -75,6 +84,15 @@ def _pages(request: HttpRequest, term: str) -> Iterator[SearchResult]:
                 yield SearchResult(
                     title=str(item["title"]), description=str(group["title"]), link=str(item["link"]), icon=item["icon"]
                 )
+
+
+def _questions(request: HttpRequest, term: str) -> Iterator[SearchResult]:
+    """What people ask for in words: lists with a filter set."""
+    for title, view, query, permission in _QUESTIONS:
+        if request.user.has_perm(permission) and any(term in _in(name, title).lower() for name in ("en", "zh-hans")):
+            yield SearchResult(
+                title=str(title), description=_("List"), link=f"{reverse(view)}?{query}", icon="filter_alt"
+            )
 
 
 def _in(language: str, title: Any) -> str:
