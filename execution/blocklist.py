@@ -20,9 +20,21 @@ Generated from the registry (`python -m execution.blocklist > docs/blocks.md`).
 How to add one: [how-to/add-a-block.md](how-to/add-a-block.md).
 
 A parameter is given as `Simple` (trimmed text), `Expression` (evaluated when the block starts) or `Key-Value` (rows of
-key and value). One that is left out, empty or of another type is nothing. Outputs are read by later expressions as
-`blocks.<name>.<output>`. A block that fails interrupts its task (1006) unless a TryCatchBp catches it; an error marked
-**ends the task** leaves it failed (1004) instead.
+key and value). One that is left out, empty or of another type is nothing. Where it says *must*, a definition without
+the parameter is refused; *should*: it is accepted with a warning, and the block refuses to run. What a parameter is
+given becomes the kind it wants:
+
+| kind | what is taken |
+|---|---|
+| text | any value, in its text form: `true`, `2.0`, `[a, b]` |
+| true or false, condition | only the text `true`, in any case, is true; everything else is not |
+| whole number | also as text, or a number without a fraction; at most 64 bits |
+| number | also as text; not `NaN`, not infinite |
+| milliseconds | a whole number from 0 to ten years |
+| list | also a text that holds one as JSON |
+
+Outputs are read by later expressions as `blocks.<name>.<output>`. A block that fails interrupts its task (1006) unless
+a TryCatchBp catches it; an error marked **ends the task** leaves it failed (1004) instead.
 
 Any block can also fail with these:
 
@@ -33,6 +45,7 @@ Any block can also fail with these:
 _COMMON = {
     "block.expression": "an expression cannot be evaluated",
     "block.parameter": "a parameter's value is not of the kind it wants; the message names parameter and value",
+    "run.too-many-steps": "as many blocks and rounds without waiting as the setting allows; **ends the task**, uncaught",
     "block.too-deep": "its blocks are nested deeper than the depth limit",
     "context.too-large": "what the run keeps would grow beyond the context limit",
     "context.too-deep": "a value that is to be kept is nested too deeply",

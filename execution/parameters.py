@@ -252,4 +252,5 @@ def kind_of(spec: ParameterSpec) -> str:
     words = _KINDS.get(spec.convert)
     if words is None:
         words = (spec.convert.__doc__ or "").partition("\n")[0].rstrip(".")
+        words = words if words[:2].isupper() else words[:1].lower() + words[1:]
     return f"{words}, evaluated again whenever it is needed" if spec.deferred else words

@@ -23,6 +23,8 @@ ROOT = Path(__file__).parents[3]
 INCOMPLETE: frozenset[str] = frozenset()
 """Blocks that are still to be documented. It only shrinks."""
 
+FAILURES = {"BlockError", "ChildFailure", "Failed"}
+
 ENDS_OTHERWISE = {"ThrowExceptionBp": "task.thrown"}
 """Examples whose task does not finish, and the code it ends with."""
 
@@ -91,6 +93,16 @@ def test_the_page_has_a_section_and_a_link_for_every_block() -> None:
     assert "``" not in page.replace("```", "")
 
 
+def codes_in(path: Path) -> set[str]:
+    """Codes of the failures that a module makes."""
+    return {
+        node.args[0].value
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) in FAILURES
+        if node.args and isinstance(node.args[0], ast.Constant)
+    }
+
+
 def test_every_error_a_family_raises_is_documented() -> None:
     """Codes of ``BlockError`` in a family's module are those its blocks declare."""
     declared: dict[str, set[str]] = {}
@@ -98,13 +110,18 @@ def test_every_error_a_family_raises_is_documented() -> None:
         declared.setdefault(spec.handler.__module__, set()).update(spec.errors)
     for module, codes in declared.items():
         path = ROOT / f"{module.replace('.', '/')}.py"
-        raised = {
-            node.args[0].value
-            for node in ast.walk(ast.parse(path.read_text("utf-8")))
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "BlockError"
-            if node.args and isinstance(node.args[0], ast.Constant)
-        }
+        raised = codes_in(path)
         assert raised <= codes, f"{path.name}: @block(errors=...) does not name {sorted(raised - codes)}"
+
+
+def test_every_error_of_the_engine_is_on_the_page() -> None:
+    files = [path for path in (ROOT / "execution").rglob("*.py") if "testing" not in path.parts]
+    codes = {code: path.name for path in files for code in codes_in(path)}
+    page = render()
+
+    assert len(codes) > 20
+    missing = {code: name for code, name in codes.items() if f"| `{code}` |" not in page}
+    assert not missing, f"Remedy: errors= of its block, or _COMMON in execution/blocklist.py: {missing}"
 
 
 def world() -> MemoryPort:
