@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -45,7 +46,7 @@ Any block can also fail with these:
 _COMMON = {
     "block.expression": "an expression cannot be evaluated",
     "block.parameter": "a parameter's value is not of the kind it wants; the message names parameter and value",
-    "run.too-many-steps": "as many blocks and rounds without waiting as the setting allows; **ends the task**, uncaught",
+    "run.too-many-steps": "more steps without waiting than the setting allows; **ends the task**, uncaught",
     "block.too-deep": "its blocks are nested deeper than the depth limit",
     "context.too-large": "what the run keeps would grow beyond the context limit",
     "context.too-deep": "a value that is to be kept is nested too deeply",
@@ -75,8 +76,13 @@ def _title(module: str) -> str:
     return module.rpartition(".")[2].replace("_", " ").capitalize()
 
 
+def _anchor(heading: str) -> str:
+    """What readers of Markdown make of a heading."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
 def _contents(module: str, specs: Iterable[BlockSpec]) -> str:
-    links = ", ".join(f"[{spec.name}](#{spec.name.lower()})" for spec in specs)
+    links = ", ".join(f"[{spec.name}](#{_anchor(spec.name)})" for spec in specs)
     return f"* **{_title(module)}**: {links}\n"
 
 
