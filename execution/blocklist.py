@@ -105,7 +105,7 @@ def _block(spec: BlockSpec) -> Iterator[str]:
         yield "\n| error | when |\n|---|---|\n"
         yield from (f"| `{code}` | {_cell(when)} |\n" for code, when in spec.errors.items())
     if spec.example is not None:
-        place = f" (inside a {spec.within})" if spec.within else ""
+        place = f" (inside `{spec.within}`)" if spec.within else ""
         yield f"\nExample{place}:\n\n```json\n{_json(example_of(spec))}\n```\n"
 
 
