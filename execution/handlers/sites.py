@@ -53,7 +53,9 @@ class GetIdleSiteParams:
     filled: bool | None = param(flag, help="Only filled (true) or empty ones; left out: both.")
     type: bool | None = param(flag, help="Only physical (true) or logical ones; left out: both.")
     group_name: str | None = param(name, help="Only locations of this group; left out: all groups.")
-    locked: bool | None = param(flag, help="Only locked (true) or unlocked ones; left out: unlocked.")
+    locked: bool | None = param(
+        flag, help="Only locations that this run has locked (true), or unlocked ones; left out: unlocked."
+    )
     lock: bool | None = param(flag, help="Whether to lock what is found for this run; left out: no.")
     retry_period: int | None = param(duration, help="What one attempt counts as; left out: 1000, at least 1.")
     retry_times: int | None = param(

@@ -133,8 +133,10 @@ class FakeSites:
         return site
 
     def _acquire(self, effect: AcquireSite, asking: _Asking) -> Any:
+        locked = effect.criteria.locked
+        usable = ("", asking.holder) if locked is None else (asking.holder,) if locked else ("",)
         for site in self._by_id(descending=effect.descending):
-            if _fits(site, effect.criteria) and (not effect.lock or site.locked_by in ("", asking.holder)):
+            if _fits(site, effect.criteria) and site.locked_by in usable:
                 if effect.lock:
                     site.locked_by = asking.holder
                 return SiteFound(site.site_id)
@@ -154,8 +156,9 @@ class FakeSites:
         return _wait(asking, "lane", args, effect.retry_period_ms, effect.retry_times or None)
 
     def _query(self, effect: QuerySite) -> dict[str, Any] | None:
-        fitting = (site for site in self._by_id(descending=effect.descending) if _fits(site, effect.criteria))
-        site = next(fitting, None)
+        locked = effect.criteria.locked
+        sites = [site for site in self._by_id(descending=effect.descending) if _fits(site, effect.criteria)]
+        site = next((site for site in sites if locked is None or locked == bool(site.locked_by)), None)
         return None if site is None else {"siteId": site.site_id, "filled": int(site.filled), "content": site.content}
 
     def _change_many(self, effect: ChangeSites) -> int:
@@ -210,7 +213,6 @@ def _fits(site: Site, asked: SiteCriteria) -> bool:
         (asked.filled, site.filled),
         (asked.type, site.type),
         (asked.group, site.group),
-        (asked.locked, bool(site.locked_by)),
     )
     return not site.disabled and all(want is None or want == value for want, value in wanted)
 

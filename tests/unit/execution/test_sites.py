@@ -40,7 +40,8 @@ def test_a_search_asks_only_for_what_is_given(given: dict[str, str], found: str)
         Site("B", group="g"),
         Site("C", filled=True, content="milk"),
         Site("D", type=0),
-        Site("E", locked_by="x"),
+        Site("E", locked_by="rec-1"),
+        Site("A0", locked_by="x"),
     )
     result = run(block("b1", "GetIdleSiteBp", **{key: simple(value) for key, value in given.items()}), port=world)
     assert outputs(result, "b1") == {"siteId": found}
