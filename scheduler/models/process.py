@@ -26,7 +26,8 @@ class ProcessRow(models.Model):
     current_block = models.CharField(max_length=190, blank=True, default="")
     current_since = models.DateTimeField(null=True)
     settings_version = models.BigIntegerField(default=0)
-    #: rss, uss, pss, vms (bytes), threads, fds, cpu_percent, contexts, connections, pool {size,in_use,overflow,waits}
+    #: rss, uss, pss, vms (bytes), threads, fds, cpu_percent, contexts, connections, pool {size,in_use,overflow,waits},
+    #: background (see scheduler.background.Background.report)
     sample = models.JSONField(default=dict)
 
     class Meta:
