@@ -132,6 +132,32 @@ def test_the_new_head_of_a_fair_queue_is_matched_after_a_change_of_priority() ->
     assert StorageRequest.objects.get(match_wanted_at__isnull=False).holder == "R2"
 
 
+def crowd(template: StorageRequest, size: int) -> None:
+    """Many others who wait for just the same, behind it."""
+    waits = list(LaneWait.objects.filter(request=template))
+    last = template.pk
+    columns = {field.attname: getattr(template, field.attname) for field in template._meta.concrete_fields}
+    copies = [
+        StorageRequest(**{**columns, "id": last + n, "key": f"M{n}:lane", "holder": f"M{n}", "rank": template.rank + n})
+        for n in range(1, size + 1)
+    ]
+    StorageRequest.objects.bulk_create(copies, batch_size=500)
+    LaneWait.objects.bulk_create(
+        (
+            LaneWait(
+                request_id=copy.pk,
+                group_name=wait.group_name,
+                wants=wait.wants,
+                wants_direct=wait.wants_direct,
+                rank=copy.rank,
+            )
+            for copy in copies
+            for wait in waits
+        ),
+        batch_size=500,
+    )
+
+
 # --- Cost ------------------------------------------------------------------------------------------------------------
 
 
@@ -152,12 +178,7 @@ def test_one_release_costs_the_same_however_many_wait(
     lock("R9", "L_1")
     for number in range(30):
         wait(f"N{number}", filled=False, first_at=after(number), now=after(number))
-    template = StorageRequest.objects.get(holder="N29")
-    for number in range(1000):
-        template.pk, template.key, template.holder = None, f"M{number}:lane", f"M{number}"
-        template.rank += 1
-        template.save()
-        requests._enter_lanes(template)
+    crowd(StorageRequest.objects.get(holder="N29"), 5000)
     with transaction.atomic():
         locations.unlock("L_1", "R9")
     bell = Bell()
@@ -166,6 +187,34 @@ def test_one_release_costs_the_same_however_many_wait(
         matching.match(["L_1"], bell)
 
     assert bell.holders == ["N0"]
+
+
+def test_nothing_is_asked_for_those_who_wait_when_nothing_happens(
+    django_assert_num_queries: Callable[[int], transaction.Atomic],
+) -> None:
+    lane("x")
+    wait("N1", filled=False, priority=1)
+    crowd(StorageRequest.objects.get(), 1000)
+
+    StorageRequest.objects.update(match_wanted_at=None)
+
+    with django_assert_num_queries(5):
+        assert matching.sweep(Bell(), now=after(10)) == matching.Sweep()
+
+
+def test_a_change_that_serves_nobody_costs_the_same_however_many_wait_for_something_else(
+    django_assert_max_num_queries: Callable[[int], transaction.Atomic],
+) -> None:
+    lane("x", "-")
+    lock("R9", "L_1")
+    for number in range(3):
+        wait(f"N{number}", filled=True, content=f"pallet {number}")
+    crowd(StorageRequest.objects.get(holder="N1"), 1000)
+    with transaction.atomic():
+        locations.unlock("L_1", "R9")
+
+    with django_assert_max_num_queries(7):  # two of them are the savepoint that stands for the transaction here
+        assert matching.match(["L_1"], Bell()) == []
 
 
 def test_a_change_where_nobody_waits_costs_no_query_more_than_before(
