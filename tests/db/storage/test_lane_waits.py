@@ -209,7 +209,7 @@ def test_a_change_that_serves_nobody_costs_the_same_however_many_wait_for_someth
     lock("R9", "L_1")
     for number in range(3):
         wait(f"N{number}", filled=True, content=f"pallet {number}")
-    crowd(StorageRequest.objects.get(holder="N1"), 1000)
+    crowd(StorageRequest.objects.get(holder="N2"), 1000)
     with transaction.atomic():
         locations.unlock("L_1", "R9")
 
@@ -234,7 +234,7 @@ def test_the_number_of_those_who_wait_is_bounded_for_lanes_too() -> None:
     lane("x")
     wait("R1", filled=False)
 
-    with pytest.raises(requests.TooManyRequests):
+    with pytest.raises(TooManyRequests):
         find_in_lane("R2", filled=False, values=StorageValues(max_pending=1))
 
 
