@@ -70,6 +70,8 @@ def test_a_file_is_looked_at_chosen_from_and_compared(open_page: OpenPage) -> No
 def test_a_periodic_start_is_switched_on_and_off(theme: str, open_page: OpenPage) -> None:
     page = open_page(color_scheme=theme, locale="en-US")
     page.goto(LIST)
+    for button in page.get_by_role("link", name="Run…").all():
+        expect(button).to_be_in_viewport(ratio=1)
     shoot(page, f"definitions-{theme}")
     page.get_by_role("link", name="Weigh pallet", exact=True).click()
     page.get_by_role("link", name="Periodic").click()
