@@ -8,6 +8,7 @@ import pytest
 from django.db import transaction
 
 from storage import locations, matching, requests, selectors
+from storage.errors import TooManyRequests
 from storage.finding import GaveUp, Waiting, Withdrawn
 from storage.models import LaneWait, StorageRequest
 from storage.requests import StorageValues
