@@ -77,7 +77,9 @@ class Housekeeper:
     def start(self) -> None:
         """Start the thread; the first tick registers the process."""
         process = self._process
-        self._thread = process.background.thread("housekeeper", self._run, context=process.role, daemon=True)
+        self._thread = process.background.thread(
+            "housekeeper", self._run, context="heartbeat, lease, flags", daemon=True
+        )
 
     def stop(self, cause: str = "ended") -> None:
         """End the thread and close the process's row; waits at most ``STOP_WAIT_S``. Idempotent."""

@@ -37,7 +37,7 @@ class DatabaseThread:
     def __init__(self, name: str, background: Background | None = None) -> None:
         self.values = conf.Values()
         self._name = name
-        self._pool = (background or Background()).executor(name, context="io")
+        self._pool = (background or Background()).executor(name, context="database queries")
         self._down = False
 
     async def __aenter__(self) -> DatabaseThread:

@@ -109,11 +109,18 @@ async def serve(
         periodic = Services(boot_id, service_database, services)
         with _watched(bell, rung):
             async with asyncio.TaskGroup() as group:
-                background.task("effects", calls.run(stop), context="sends", group=group)
+                background.task("effects", calls.run(stop), context="calls of other systems", group=group)
                 cut = [
                     background.task("orders", follower.run(stop), context="polls the fleet", group=group),
-                    background.task("services", periodic.run(stop), context=f"{len(services)}", group=group),
-                    background.task("report", _report(boot_id, follower, service_database, stop), group=group),
+                    background.task(
+                        "services",
+                        periodic.run(stop),
+                        context=", ".join(service.name for service in services),
+                        group=group,
+                    ),
+                    background.task(
+                        "report", _report(boot_id, follower, service_database, stop), context=FOLLOWING, group=group
+                    ),
                 ]
                 await stop.wait()
                 rung.set()
