@@ -37,6 +37,9 @@ LIMITS = Limits(slice_steps=2_000, max_steps=20_000, context_bytes=2 * MB)
 
 BIGINT = 2**63
 
+TAKES_NOTHING = {("CheckTaskRecordIdIsExistBp", "taskRecordId")}
+"""Parameters that must be given and may give nothing: no record has no id."""
+
 
 def nested(depth: int) -> Any:
     value: Any = "x"
@@ -300,6 +303,18 @@ def test_a_wrong_parameter_ends_in_a_clear_error_or_is_caught(spec: BlockSpec) -
         except BaseException as error:
             error.add_note(f"{spec.name}, {name}: {words}")
             raise
+
+
+@pytest.mark.parametrize("spec", [spec for spec in registered() if spec.parameters], ids=lambda spec: spec.name)
+def test_a_parameter_that_must_be_given_is_named_when_it_gives_nothing(spec: BlockSpec) -> None:
+    for item in spec.parameters:
+        if (item.required or item.advised) and (spec.name, item.name) not in TAKES_NOTHING:
+            detail, block = example(spec)
+            block["inputParams"][item.name] = {"type": "Expression", "value": "null"}
+            found = walk(detail, {})
+            assert isinstance(found, Result)
+            assert isinstance(found.outcome, Failed), item.name
+            assert item.name in found.outcome.message
 
 
 @pytest.mark.parametrize("spec", [spec for spec in registered() if spec.parameters], ids=lambda spec: spec.name)
