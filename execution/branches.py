@@ -143,14 +143,16 @@ class Branches:
         if branch in self.ready:
             self.ready.remove(branch)
 
-    def drop(self, parallel: Parallel) -> None:
-        """Forget the branches of a parallel block that is left."""
+    def drop(self, parallel: Parallel) -> list[Branch]:
+        """Forget the branches of a parallel block that is left, and those below them; answers them."""
+        gone: list[Branch] = []
         for branch in parallel.branches.values():
             self.all.pop(branch.key, None)
             below = branch.stack[-1].parallel
-            if below is not None:
-                self.drop(below)
+            gone += self.drop(below) if below is not None else []
+            gone.append(branch)
         parallel.branches.clear()
+        return gone
 
     def waiting(self) -> list[Branch]:
         """The branches that wait, in a fixed order."""

@@ -8,7 +8,7 @@ from typing import Any
 from execution import effects as e
 from execution.branches import parallel_of
 from execution.checkpoints import NOT_YET, Checkpoints
-from execution.frames import Branch, Frame
+from execution.frames import Branch, Frame, Parallel
 from execution.leaving import failure_of, refused, will_be_caught
 from execution.outcome import Cancelled, Failed, Finished
 from execution.plan import Plan, PlanBlock
@@ -68,6 +68,13 @@ class Endings(Checkpoints):
             self._recording.seq += 1
             self.leaf_failed(branch, block, None, self._recording.seq, now, error)
             self._branches.discard_turn(branch)
+
+    def _drop(self, parallel: Parallel, code: int) -> None:
+        """A parallel block is left. Branches that failed were kept to be tried again: their open blocks end now."""
+        now = self.port.now_ms()
+        for branch in self._branches.drop(parallel):
+            for frame in branch.stack[1:]:
+                self._recording.close(frame, code, now)
 
     # --- Failures ---
 

@@ -73,7 +73,7 @@ class Skips(Endings):
         self.count += 1
         self._recording.seq += 1
         self._context.path.append(block.name)
-        frame = Frame(block, None, self._recording.seq, branch.stack[-1].inner, self.port.now_ms())
+        frame = Frame(block, block.constant, self._recording.seq, branch.stack[-1].inner, self.port.now_ms())
         frame.branch, frame.children = inside, block.branches[inside]
         branch.stack.append(frame)
         return True

@@ -223,7 +223,7 @@ class Steps(Stops):
             branch.failure = fault
             self._end(branch, fault, keep=True)
         else:
-            self._branches.drop(parallel)
+            self._drop(parallel, FAILED)
             self._recording.close(frame, FAILED if isinstance(fault, e.ChildFailure) else FINISHED, self.port.now_ms())
             branch.stack.pop()
             self._travel(branch, fault)

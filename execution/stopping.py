@@ -72,7 +72,7 @@ class Stops(Skips):
         while len(branch.stack) > 1:
             frame = branch.stack[-1]
             if frame.parallel is not None:
-                self._branches.drop(frame.parallel)
+                self._drop(frame.parallel, STOPPED)
             elif frame.cleanup or (frame.children is None and self._tidies(branch, frame)):
                 self._answer(branch, frame, left)
                 return

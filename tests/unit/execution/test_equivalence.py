@@ -6,19 +6,22 @@ import json
 from collections import Counter
 from typing import Any
 
-from hypothesis import HealthCheck, event, given, settings
+import pytest
+from hypothesis import HealthCheck, event, find, given, settings
 from hypothesis import strategies as st
 
+from execution import handlers
 from execution.limits import Limits
 from execution.outcome import Failed
 from execution.plan import Plan
+from execution.registry import REGISTRY
 from execution.testing import Result, run_plan
 from execution.values import dump_tagged
-from tests.unit.execution.generated import INPUTS, Scenario, scenarios
+from tests.unit.execution.generated import BESIDES, INPUTS, LEAVES, NESTS, Making, Scenario, scenarios
 from tests.unit.execution.trees import block, plan, set_
 
-ONE_BLOCK = Limits(slice_steps=1, slice_ms=10**9, max_parallel_blocks=2)
-WHOLE = Limits(slice_ms=10**9, max_parallel_blocks=2)
+ONE_BLOCK = Limits(slice_steps=1, slice_ms=10**12, max_parallel_blocks=2)
+WHOLE = Limits(slice_ms=10**12, max_parallel_blocks=2)
 
 
 def _typed(values: dict[str, Any]) -> str:
@@ -53,6 +56,8 @@ def _ended(result: Result) -> dict[str, Any]:
         "effects": frozenset(port.effects),
         "requests": _typed({key: dict(row.request) for key, row in port.effects.items()}),
         "storage": sorted(port.sites.done),
+        "withdrawn": sorted(set(port.sites.withdrawn)),
+        "blocks_run": port.blocks_run,
         "blocks": rows,
         "logs": logs,
         "vehicles": sorted(port.vehicles.split(",")),
@@ -107,3 +112,18 @@ def test_branches_take_turns_in_the_same_order_however_the_run_is_cut(lengths: l
     limits = [Limits(slice_steps=steps, max_parallel_blocks=window) for steps in (1, 2, 3, 1000)]
     steps = [run_plan(compiled, limits=limit).steps for limit in limits]
     assert steps.count(steps[0]) == len(steps)
+
+
+def test_every_block_is_made_up() -> None:
+    handlers.load()
+    made = set(LEAVES) | set(NESTS) | BESIDES
+    assert made == {spec.name for spec in REGISTRY}, "add what is missing to tests/unit/execution/generated.py"
+
+
+@pytest.mark.parametrize("kind", [*LEAVES, *NESTS])
+def test_each_of_them_is_what_it_is_called(kind: str) -> None:
+    making = Making(lambda strategy: find(strategy, lambda value: True))
+    name = making.name()
+    made = LEAVES[kind](making, name) if kind in LEAVES else NESTS[kind](making, name, 4, frozenset())
+    assert made["blockType"] == kind or made["blockType"].startswith("SubTask::")
+    plan(made, inputs=INPUTS)

@@ -106,3 +106,15 @@ def test_a_hundred_branches_hold_the_state_of_ten() -> None:
         run(block("p", "ParallelFlowBp", *branches), limits=Limits(slice_steps=7), on_slice=look)
         sizes[count] = largest
     assert sizes == {10: 11, 100: 11}
+
+
+def test_the_open_blocks_of_a_failed_branch_end_when_a_break_before_it_counts() -> None:
+    failed = block("s", "SerialFlowBp", block("q", "ParallelFlowBp", block("i", "SerialFlowBp", throw("x", "boom"))))
+    tree = block("r", "RepeatNumBp", block("p", "ParallelFlowBp", block("b", "BreakBp"), failed), num=2)
+    for limits in (None, Limits(slice_steps=1)):
+        result = run(tree, say("e", "x"), limits=limits)
+        assert result.code == 1003
+        assert {row.name: row.code for row in result.port.blocks.values()} == {
+            **dict.fromkeys(("r", "p", "b", "e"), 1003),
+            **dict.fromkeys(("s", "q", "i", "x"), 1004),
+        }
