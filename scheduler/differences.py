@@ -38,7 +38,8 @@ class Change:
 class Block:
     """One block of the merged tree. ``state``: added, removed or same (in both; ``changes`` say what differs).
 
-    ``moved_from`` is the old path of a block that stands elsewhere now; ``was`` the old name of a renamed one.
+    ``moved_from`` is the old path of a block that stands elsewhere now, ``places`` its old and new place in its branch
+    (from 1); ``was`` is the old name of a renamed one.
     """
 
     depth: int
@@ -49,6 +50,7 @@ class Block:
     where: str
     was: str = ""
     moved_from: str = ""
+    places: tuple[int, int] = (0, 0)
     parameters: tuple[Change, ...] = ()
     fields: tuple[Change, ...] = ()
 
@@ -151,6 +153,7 @@ def _block(old: Tree, new: Tree, pairs: Pairs, index: int, depth: int) -> Block:
         new.outline.where(index),
         was=before.name if before.name != node.name else "",
         moved_from=old.outline.where(was) if index in pairs.moved else "",
+        places=(before.place + 1, node.place + 1) if index in pairs.moved else (0, 0),
         parameters=_changes(_mapping(before.block), _mapping(node.block), _value) if changed else (),
         fields=_block_fields(before, node) if changed else (),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -14,8 +13,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from execution.errors import Problem
 from execution.inputs import InputDeclaration
 from execution.values import LONG_MAX, LONG_MIN
+from scheduler.taskjson import parse
 
 #: Prefix of the inputs' field names, so that no input hides one of ours.
 PREFIX = "in_"
@@ -43,10 +44,10 @@ class JsonField(forms.CharField):
         text = super().clean(value)
         if not text:
             return None
-        try:
-            found = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise ValidationError(_("This is no JSON: %(error)s") % {"error": error}) from error
+        problems: list[Problem] = []
+        found = parse("JSON", text.encode("utf-8", "surrogatepass"), problems)
+        if problems:
+            raise ValidationError(_("This is no JSON: %(error)s") % {"error": problems[0].message})
         if not isinstance(found, self._kind):
             wanted = _("a list, as in [1, 2]") if self._kind is list else _('an object, as in {"a": 1}')
             raise ValidationError(_("Wanted is %(kind)s.") % {"kind": wanted})

@@ -126,6 +126,7 @@ def test_the_difference_lists_exactly_what_changed(engineer: Client, two: TaskDe
     assert (lines["b2"], lines["b4"], lines["-1"]) == (["removed"], ["added"], [])
     for word in ("added", "removed", "moved", "taskInputs", "Expression"):
         assert word in text
+    assert "from place" in text
     assert "Nothing differs" in engineer.get(address(two, tab="versions", old=2, new=2)).content.decode()
 
 

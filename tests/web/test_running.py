@@ -71,6 +71,10 @@ def test_a_valid_form_starts_one_run_with_typed_inputs(operator: Client, definit
         ({"in_target": "x", "in_pallets": "9223372036854775808", "priority": "1"}, "in_pallets"),
         ({"in_target": "x", "in_extra": "{", "priority": "1"}, "in_extra"),
         ({"in_target": "x", "in_extra": "[1]", "priority": "1"}, "in_extra"),
+        ({"in_target": "x", "in_extra": '{"a": 1e400}', "priority": "1"}, "in_extra"),
+        ({"in_target": "x", "in_extra": '{"a": NaN}', "priority": "1"}, "in_extra"),
+        ({"in_target": "x", "in_extra": '{"a": 1, "a": 2}', "priority": "1"}, "in_extra"),
+        ({"in_target": "x", "in_extra": "[" * 5000, "priority": "1"}, "in_extra"),
         ({"in_target": "x", "priority": "101"}, "priority"),
     ],
 )

@@ -108,7 +108,9 @@ def test_one_block_taken_to_another_place_is_one_move() -> None:
     new = copy.deepcopy(old)
     children(new).append(children(new).pop(3))
 
-    assert [(each.name, bool(each.moved_from)) for each in differing(compare(old, new))] == [("b3", True)]
+    assert [(each.name, bool(each.moved_from), each.places) for each in differing(compare(old, new))] == [
+        ("b3", True, (4, 20))
+    ]
 
 
 def test_a_block_in_another_branch_is_moved_with_its_subtree() -> None:
