@@ -74,7 +74,8 @@ class TaskRecord(models.Model):
     blocks_run = models.BigIntegerField(_("blocks run"), default=0)
     #: How many sub-task calls deep it is; 0 for a run that somebody started.
     depth = models.PositiveSmallIntegerField(default=0)
-    parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="children")
+    #: Found through ``record_family``.
+    parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="children", db_index=False)
     #: ``history_attempt`` of the parent that must still be told if it does not end well. 0: nobody has to be told, or
     #: the block that waits for it will be.
     watched_attempt = models.PositiveIntegerField(default=0)
@@ -93,6 +94,8 @@ class TaskRecord(models.Model):
             models.Index(fields=("agv_id", "id"), name="record_robot"),
             models.Index(fields=("created_at",), name="record_created"),
             models.Index(fields=("ended_at",), name="record_ended"),
+            #: A join asks for watched children; a parent may have had thousands of others.
+            models.Index(fields=("parent", "watched_attempt"), name="record_family"),
             #: The list hides periodic runs, which may be nearly all there are.
             models.Index(fields=("periodic", "id"), name="record_periodic"),
         )
