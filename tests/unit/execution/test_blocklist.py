@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import ast
 import re
+import textwrap
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from execution import handlers
+from execution import effects, handlers, parameters
 from execution.blocklist import render
+from execution.errors import BlockError
 from execution.examples import detail_of, example_of
+from execution.frames import Here
 from execution.parameters import kind_of, param
 from execution.plan import compile
 from execution.registry import REGISTRY, BlockSpec, Registry
@@ -160,3 +164,24 @@ def test_texts_are_in_the_words_of_the_house() -> None:
     for spec in registered():
         for item in spec.parameters:
             assert not item.help or re.fullmatch(r"(?s)[A-Z`].*\.", item.help), f"{spec.name}: {item.help}"
+
+
+def test_the_block_of_the_how_to_is_a_block() -> None:
+    text = (ROOT / "docs" / "how-to" / "add-a-block.md").read_text("utf-8")
+    pieces = [textwrap.dedent(piece) for piece in re.findall(r"```python\n(.*?)```", text, re.DOTALL)]
+    registry = Registry()
+    names: dict[str, Any] = {
+        **{"dataclass": dataclass, "param": param, "text": parameters.text, "whole": parameters.whole, "Any": Any},
+        **{"Generator": Generator, "Here": Here, "Effect": effects.Effect, "InspectSite": effects.InspectSite},
+        **{"BlockError": BlockError, "block": registry.block},
+    }
+    for piece in pieces:
+        exec(piece, names)
+
+    (spec,) = registry
+    assert not lacks(spec)
+    with REGISTRY.temporary(spec):
+        assert run_plan(compile(detail_of(spec)), port=world()).steps == ["b1", "after"]
+        detail = detail_of(spec)
+        detail["rootBlock"]["children"]["default"][0]["inputParams"]["siteId"]["value"] = "nowhere"
+        assert getattr(run_plan(compile(detail), port=world()).outcome, "error_code", "") == "weigh.no-site"
