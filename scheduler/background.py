@@ -105,13 +105,19 @@ class Background:
 
         Raises:
             Closed: the process is ending.
+            RuntimeError: there is no event loop, or the group is ending.
         """
         try:
             job = self._begin(name, context)
         except Closed:
             work.close()
             raise
-        task = (group or asyncio.get_running_loop()).create_task(work, name=f"{name} {context}".strip())
+        try:
+            task = (group or asyncio.get_running_loop()).create_task(work, name=f"{name} {context}".strip())
+        except RuntimeError as error:  # no loop turns here, or the group takes nothing more
+            work.close()
+            self._end(job, error, tell=False)
+            raise
         job.handle = task
         task.add_done_callback(partial(self._task_ended, job, group is None))
         return task

@@ -154,6 +154,14 @@ def test_a_thread_that_cannot_start_is_a_failure(monkeypatch: pytest.MonkeyPatch
     assert register.report()["reader"]["failed"] == 1
 
 
+def test_a_task_without_an_event_loop_is_refused_and_not_left_running() -> None:
+    register = Background()
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        register.task("sender", asyncio.sleep(0))
+    assert register.running() == []
+    assert register.report()["sender"]["failed"] == 1
+
+
 def test_what_is_remembered_and_reported_is_bounded() -> None:
     register, go = Background(), threading.Event()
     for number in range(NAMES + 20):
