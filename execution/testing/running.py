@@ -75,13 +75,15 @@ def run_plan(
                 port.commit(end.snapshot, end.outcome)
         except Crash:
             crashes += 1
+            died = True  # the world stands still until the run has looked at it again
         else:
+            died = False
             if on_slice is not None:
                 on_slice(number, port, end)
         if isinstance(port.outcome, Finished | Failed | Cancelled | Stopped):
             result.outcome, result.slices, result.crashes = port.outcome, number, crashes
             return result
-        if isinstance(port.outcome, Suspended):
+        if isinstance(port.outcome, Suspended) and not died:
             idle = 0 if _move_on(port, port.outcome) else idle + 1
             if idle > 200:
                 raise Stuck(f"waits without end: {port.outcome.waits}")
