@@ -38,6 +38,7 @@ WAITS: Mapping[str, Promise | str] = {
 
 LOGS: Mapping[str, Promise | str] = {
     "block.print": "{message}",
+    "input.note": _("Input: {note} {remedy}"),
     "task.mock-time": _("Stands for work of {ms} ms."),
     "task.marked-start": _("The work itself starts."),
     "task.marked-end": _("The work itself has ended."),

@@ -7,17 +7,23 @@ A child is started and joined inside checkpoints of its parent, so both happen e
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 from django.db.models import F
 
 from execution.effects import JoinSubTask, Pending, StartSubTask, SubTaskEnded, SubTaskStarted
-from scheduler import conf
+from execution.inputs import InputNote
+from execution.outcome import LogRow
+from execution.rows import object_text
+from scheduler import clock, conf, rows
 from scheduler.errors import Refused
 from scheduler.models import TaskDefinition, TaskRecord
 from scheduler.states import ACTIVE, ENDED, FACES, Status
 from scheduler.submission import PRIVATE_QUEUE, submit
 
 _BAD = ENDED - {Status.FINISHED}
+#: Notes about inputs in a child's log, and the characters of one.
+_NOTES, _SHORT = 20, 2000
 _COLUMNS = ("pk", "record_id", "status", "ended_reason", "watched_attempt")
 
 
@@ -61,9 +67,22 @@ def start(effect: StartSubTask, parent_pk: int, key: str) -> SubTaskStarted:
             f"The id {child.record_id} belongs to a run that is no sub-task of this one; nothing was started.",
             "Use another taskRecordId, or leave it out.",
         )
+    if done.created and done.notes:
+        _say(child, done.notes)
     if not effect.joined and (done.created or child.status in ACTIVE):
         TaskRecord.objects.filter(pk=child.pk).update(watched_attempt=parent.history_attempt)
     return SubTaskStarted(child.record_id, created=done.created)
+
+
+def _say(child: TaskRecord, notes: Sequence[InputNote]) -> None:
+    """What was given wrongly is in the child's log: nobody looks at the answer of its start."""
+    rows.save_logs(
+        child.pk,
+        [
+            LogRow(clock.now_ms(), 4, "", "input.note", object_text({"note": note.message, "remedy": note.remedy}, _SHORT))
+            for note in notes[:_NOTES]
+        ],
+    )
 
 
 def child_id(key: str) -> str:

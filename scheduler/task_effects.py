@@ -74,6 +74,8 @@ def _refuse_own(effect: ActOnTask, target: int, asking: Asking) -> None:
 
 def _stop(record_id: str, asking: Asking) -> bool:
     done = cancel.cancel([record_id], actor=asking.record_id, reason=_reason("stopped", asking), origin=None)
+    # A parent that stops its own child needs not be told of that end.
+    TaskRecord.objects.filter(record_id=record_id, parent_id=asking.pk).update(watched_attempt=0)
     return bool(done.cancelled or done.requested)
 
 

@@ -131,6 +131,14 @@ def test_a_given_id_is_the_child_s_and_no_other_run_may_have_it() -> None:
         assert other.record_id in thief.ended_reason
 
 
+def test_what_is_given_wrongly_to_a_child_is_in_its_log() -> None:
+    task = definition(say("x"), inputs={"n": ("Long", "1")})
+    parent = record(definition(call(task, n="many", m="1")))
+    assert settle(parent) == Status.FINISHED
+    lines = LogLine.objects.filter(record=children(parent)[0], code="input.note", level=4).order_by("pk")
+    assert ["n is declared" in lines[0].args, "m is not an input" in lines[1].args] == [True, True]
+
+
 def test_a_definition_that_is_not_there_interrupts_the_parent_until_it_is() -> None:
     parent = record(definition(block("SubTask::id of late", name="call")))
     assert claim_and_execute(parent) == Status.INTERRUPTED

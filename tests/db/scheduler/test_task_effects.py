@@ -175,6 +175,18 @@ def test_a_run_stops_another_with_its_children_through_a_block() -> None:
     assert (status_of(other), status_of(child)) == (Status.CANCELLED, Status.CANCELLED)
 
 
+def test_a_parent_that_stops_its_own_child_is_not_told_of_that_end() -> None:
+    child_task = definition(delay(60_000))
+    start = block(f"SubTask::{child_task.definition_id}", taskRecordId="mine", ifAsync="true")
+    stop = block("StopTaskBp", taskRecordId="mine")
+    run = record(definition(start, stop, block(f"SubTask::{definition(say('x')).definition_id}")))
+    assert claim_and_execute(run) == Status.WAITING
+    stopped, other = TaskRecord.objects.filter(parent=run).order_by("pk")
+    assert (stopped.status, stopped.watched_attempt) == ("cancelled", 0)
+    claim_and_execute(other)
+    assert claim_and_execute(run) == Status.FINISHED
+
+
 # --- Reading ---------------------------------------------------------------------------------------------------------
 
 
