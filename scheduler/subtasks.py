@@ -79,7 +79,9 @@ def _say(child: TaskRecord, notes: Sequence[InputNote]) -> None:
     rows.save_logs(
         child.pk,
         [
-            LogRow(clock.now_ms(), 4, "", "input.note", object_text({"note": note.message, "remedy": note.remedy}, _SHORT))
+            LogRow(
+                clock.now_ms(), 4, "", "input.note", object_text({"note": note.message, "remedy": note.remedy}, _SHORT)
+            )
             for note in notes[:_NOTES]
         ],
     )
