@@ -187,11 +187,11 @@ def _try_now(wanted: Wanted, policy: RetryPolicy, pending: StorageRequest | None
         # What the run holds already takes nothing from the queue.
         wanted = replace(wanted, kind=RequestKind.FIND, criteria=replace(wanted.criteria, locked=True))
     if pending is None:
-        return _take_one(wanted)
+        return _take_one(wanted, first=True)
     try:
         # Location before request, as everywhere: what was taken is given back if a match granted the request meanwhile.
         with transaction.atomic():
-            found = _take_one(wanted)
+            found = _take_one(wanted, first=False)
             if found is not None and not requests.complete(pending, found.site_id):
                 raise _GrantedMeanwhile
     except _GrantedMeanwhile:
@@ -206,11 +206,11 @@ class _GrantedMeanwhile(Exception):
     """A match was faster."""
 
 
-def _take_one(wanted: Wanted) -> Found | None:
+def _take_one(wanted: Wanted, *, first: bool) -> Found | None:
     if wanted.kind == RequestKind.LOCK:
         return _take_named(wanted)
     if wanted.kind == RequestKind.LANE:
-        return _take_in_lane(wanted)
+        return _take_in_lane(wanted, strict=first)
     after: str | None = None
     while True:
         round_ = search.candidates(wanted.criteria, wanted.lock_name, descending=wanted.descending, after=after)
@@ -236,8 +236,9 @@ def _take_named(wanted: Wanted) -> Found | None:
     return Found(locked.site_id, already_held=locked.already_held)
 
 
-def _take_in_lane(wanted: Wanted) -> Found | None:
-    choice = lane_search.choose(lanes.wish(wanted), strict=True)
+def _take_in_lane(wanted: Wanted, *, strict: bool) -> Found | None:
+    # Who waits already is not refused for a location that came later: a refusal would leave his request behind.
+    choice = lane_search.choose(lanes.wish(wanted), strict=strict)
     if choice is None:
         return None
     if wanted.lock and not locations.take(choice.id, choice.site_id, wanted.lock_name, actor=wanted.holder):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from storage import lane_search, lanes, locations, requests
+from storage.lanes import LaneWish
 from storage.models import LaneWait, StorageRequest
 from storage.states import RequestKind, RequestState
 
@@ -28,8 +29,12 @@ def serve(group: str) -> list[tuple[StorageRequest, str]]:
     After a lock the lane looks different, so that ends the round. Empty: the group has nothing to give.
     """
     served = []
+    vain: set[LaneWish] = set()
     for row in _first(group):
-        choice = lane_search.choose(lanes.wish_of(row), strict=False)
+        wanted = lanes.wish_of(row)
+        choice = None if wanted in vain else lane_search.choose(wanted, strict=False)
+        if choice is None:
+            vain.add(wanted)
         if choice is None or not requests.grant(row, choice.site_id):
             continue
         served.append((row, choice.site_id))

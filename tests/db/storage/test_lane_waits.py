@@ -133,15 +133,24 @@ def test_the_new_head_of_a_fair_queue_is_matched_after_a_change_of_priority() ->
     assert StorageRequest.objects.get(match_wanted_at__isnull=False).holder == "R2"
 
 
+def test_a_location_without_a_number_that_comes_later_stands_in_no_lane() -> None:
+    lane("x")
+    wait("R1", filled=False)
+    build("L-extra", group="L")
+
+    assert isinstance(find_in_lane("R1", filled=False), Waiting)
+    assert change(lambda: locations.empty("L_1", actor="m"), "L_1", "L-extra").holders == ["R1"]
+
+
 def crowd(template: StorageRequest, size: int) -> None:
     """Many others who wait for just the same, behind it."""
     waits = list(LaneWait.objects.filter(request=template))
     last = template.pk
     columns = {field.attname: getattr(template, field.attname) for field in template._meta.concrete_fields}
-    copies = [
-        StorageRequest(**{**columns, "id": last + n, "key": f"M{n}:lane", "holder": f"M{n}", "rank": template.rank + n})
-        for n in range(1, size + 1)
-    ]
+    copies = []
+    for n in range(1, size + 1):
+        mine = {"id": last + n, "key": f"M{n}:lane", "holder": f"M{n}", "lock_for": f"M{n}", "rank": template.rank + n}
+        copies.append(StorageRequest(**{**columns, **mine}))
     StorageRequest.objects.bulk_create(copies, batch_size=500)
     LaneWait.objects.bulk_create(
         (
