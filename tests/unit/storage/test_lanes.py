@@ -6,6 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from execution.effects import AcquireLaneSite
+from execution.testing import Site
+from execution.testing.lanes import reachable as in_memory
 from storage import lanes
 from storage.criteria import lane_keys
 from storage.errors import InvalidValue, NotInALane
@@ -143,6 +146,17 @@ def test_every_choice_is_that_of_the_reference(
     assert chosen(wish, *sites) == expected
     if expected is None:
         assert len(lanes.obstacles(lanes.arrange(sites), wish)) == len(wish.groups)
+
+
+@given(_SITES, _WISHES)
+def test_the_world_in_memory_chooses_alike(found: list[tuple[str, int, bool, str, str, bool]], wish: LaneWish) -> None:
+    sites, _places = _both(found)
+    fakes = [Site(one.site_id, one.group, one.filled, one.content, one.locked_by, one.off) for one in sites]
+    asked = AcquireLaneSite(wish.groups, wish.filled, wish.content, wish.lock)
+
+    fake = in_memory(fakes, asked, wish.holder)
+
+    assert (None if fake is None else fake.site_id) == chosen(wish, *sites)
 
 
 @given(_SITES, _WISHES)
