@@ -51,31 +51,34 @@ def look(queues: Sequence[str]) -> tuple[bool, bool]:
     return bool(any_ready), bool(any_due)
 
 
-def claim(boot_id: str, queues: Sequence[str], limit: int) -> list[int]:
+def claim(boot_id: str, queues: Sequence[str], limit: int, *, seen: bool = False) -> list[int]:
     """Hand at most ``limit`` ready runs to the cluster ``boot_id``; keys in the order in which they should start.
 
     ``queues`` in the order of preference: a later one is looked at only when the earlier ones have too few. Safe
-    against any number of other claimers; one read per queue when nothing is ready.
+    against any number of other claimers; one read per queue when nothing is ready. ``seen``: the caller has just seen
+    that something is, which saves that read.
     """
     claimed: list[int] = []
     for queue in queues:
         if len(claimed) >= limit:
             break
-        claimed += _claim_from(boot_id, queue, limit - len(claimed))
+        claimed += _claim_from(boot_id, queue, limit - len(claimed), seen=seen)
     return claimed
 
 
-def _claim_from(boot_id: str, queue: str, limit: int) -> list[int]:
+def _claim_from(boot_id: str, queue: str, limit: int, *, seen: bool) -> list[int]:
     ready = f"status = 'ready' AND queue = %s ORDER BY {connection.ops.quote_name('rank')}, id LIMIT %s"
-    candidates = _keys(ready, [queue, limit])
-    if not candidates:
-        return []
     mark = f"claim-{secrets.token_hex(8)}"
     if connection.features.has_select_for_update_skip_locked:
+        if not seen and not _keys(ready, [queue, limit]):
+            return []
         with transaction.atomic():
             candidates = _keys(f"{ready} FOR UPDATE SKIP LOCKED", [queue, limit])
             transitions.claim(candidates, boot_id=boot_id, mark=mark)
         return candidates
+    candidates = _keys(ready, [queue, limit])
+    if not candidates:
+        return []
     if transitions.claim(candidates, boot_id=boot_id, mark=mark) == len(candidates):
         return candidates
     # Another claimer was faster with some of them: the mark says which are ours.

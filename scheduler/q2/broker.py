@@ -108,7 +108,9 @@ class RecordBroker(ORM):
             queue.promote()
             self._beat()  # each of these statements may take two seconds when the database is busy
         if ready or due:
-            packages += [package.pack(pk, self.boot_id) for pk in queue.claim(self.boot_id, self._queues, room)]
+            seen = ready and len(self._queues) == 1
+            claimed = queue.claim(self.boot_id, self._queues, room, seen=seen)
+            packages += [package.pack(pk, self.boot_id) for pk in claimed]
         self._beat()
         if len(packages) < room and (self._more_others or self._others.due()):
             others = self._dequeue_others(room - len(packages))

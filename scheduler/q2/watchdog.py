@@ -50,6 +50,9 @@ OVERSLEPT_S, CATCH_UP_S = 2.0, 1.0
 #: A new cluster is started at most this often, so that one that dies at once does not spin.
 RESTART_PAUSE_S = 1.0
 
+#: Tasks after which a worker is renewed. A new one costs as much as fifty short runs: rarely enough to be nothing.
+RECYCLE = 5000
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -57,7 +60,7 @@ class Options:
 
     workers: int
     queues: tuple[str, ...]
-    recycle: int = 500
+    recycle: int = RECYCLE
     settings_version: Callable[[], int] | None = None
     io: bool = True
 

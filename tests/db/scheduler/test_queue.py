@@ -126,6 +126,18 @@ def test_claiming_many_costs_the_same_few_statements() -> None:
     assert len(queries) <= 5  # read; then begin, read with locks, update, commit – or one compare-and-set
 
 
+def test_who_has_seen_that_something_is_ready_does_not_look_again() -> None:
+    for number in range(10):
+        ready_since(number)
+    with CaptureQueriesContext(connection) as queries:
+        assert len(queue.claim("boot-1", QUEUES, 5, seen=True)) == 5
+
+    plain = [
+        query["sql"] for query in queries if query["sql"].startswith("SELECT") and "FOR UPDATE" not in query["sql"]
+    ]
+    assert len(plain) == (0 if connection.features.has_select_for_update_skip_locked else 1)
+
+
 def test_the_claim_reads_its_index_and_sorts_nothing() -> None:
     like = ready_since(1)
     rows = TaskRecord.objects.filter(pk=like.pk).values().get()

@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from scheduler import conf
 from scheduler.errors import Refused
 from scheduler.q2.preflight import wait_for_database
-from scheduler.q2.watchdog import Options, Watchdog
+from scheduler.q2.watchdog import RECYCLE, Options, Watchdog
 from vwed.tuning.store import StoreSource
 
 
@@ -29,7 +29,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--workers", type=_workers, default=None, help="worker processes (default: WORKERS)")
         parser.add_argument("--queues", default="", help="named queues, the preferred first, as a,b (default: default)")
-        parser.add_argument("--recycle", type=_workers, default=500, help="tasks after which a worker is renewed")
+        parser.add_argument("--recycle", type=_workers, default=RECYCLE, help="tasks after which a worker is renewed")
         parser.add_argument("--wait-database", type=float, default=60.0, metavar="SECONDS", help="default: 60")
         parser.add_argument("--without-io", action="store_true", help="start no io process (another host has one)")
 
