@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import hashlib
 import json
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError
 
 from execution import plan
 from execution.calls import SubTaskCall
 from execution.errors import PlanErrors, Problem
-from scheduler import audit, callgraph, clock, conf, periodic, taskfile
+from scheduler import audit, callgraph, clock, conf, conflicts, periodic, taskfile
 from scheduler.errors import Refused, SchedulerError
 from scheduler.models import DefinitionVersion, TaskDefinition
 
@@ -52,10 +54,7 @@ class _Item:
     blocks: int = 0
     calls: tuple[SubTaskCall, ...] = ()
     warnings: list[Problem] = field(default_factory=list)
-
-    @property
-    def problems(self) -> list[Problem]:
-        return self.candidate.problems
+    problems: list[Problem] = field(default_factory=list)
 
 
 def import_file(
@@ -71,25 +70,34 @@ def import_file(
     candidates = [each for each in _look(name, data) if only is None or each.label in only]
     if not candidates:
         raise ImportRefused([Problem(name, "nothing_chosen", "No definition was chosen.", "Choose at least one.")])
-    reason = name[-200:]
-    with transaction.atomic():
-        # One importer at a time decides about labels; the unique columns are the last word.
+    # Compiling takes its time: nobody waits for a lock meanwhile.
+    compiled = _compiled(candidates)
+
+    def write() -> list[Imported]:
         known = _Known(lock=True)
-        items = _checked(candidates, known, replace)
+        items = _judged(compiled, known, replace)
         problems = [problem for item in items for problem in item.problems]
         if problems:
             raise ImportRefused(problems)
-        results = [_store(item, known, actor, reason) for item in items]
-        for result in results:
-            audit.record(
-                actor=actor,
-                action="import_definition",
-                object_type="definition",
-                object_id=result.label,
-                after={"action": result.action, "version": result.version, "file": name[-100:]},
-                origin=origin,
-            )
-    return results
+        return [_imported(_store(item, known, actor, name[-200:]), actor, origin, name) for item in items]
+
+    try:
+        return conflicts.retried(write)
+    except IntegrityError:
+        # Another importer made the same label or id meanwhile; now it is known.
+        return conflicts.retried(write)
+
+
+def _imported(result: Imported, actor: str, origin: str, name: str) -> Imported:
+    audit.record(
+        actor=actor,
+        action="import_definition",
+        object_type="definition",
+        object_id=result.label,
+        after={"action": result.action, "version": result.version, "file": name[-100:]},
+        origin=origin,
+    )
+    return result
 
 
 def check_file(name: str, data: bytes, *, replace: bool = False) -> list[Imported]:
@@ -99,7 +107,7 @@ def check_file(name: str, data: bytes, *, replace: bool = False) -> list[Importe
         ImportRefused: the file as a whole cannot be read.
     """
     known = _Known(lock=False)
-    return [_foreseen(item, known) for item in _checked(_look(name, data), known, replace)]
+    return [_foreseen(item, known) for item in _judged(_compiled(_look(name, data)), known, replace)]
 
 
 def restore(pk: int, number: int, *, actor: str, origin: str, reason: str = "") -> DefinitionVersion:
@@ -108,31 +116,34 @@ def restore(pk: int, number: int, *, actor: str, origin: str, reason: str = "") 
     Raises:
         Refused: ``version_unknown``; ``version_invalid`` when it would not run (any more).
     """
-    with transaction.atomic():
-        known = _Known(lock=True)
-        row = next((each for each in known.by_label.values() if each.pk == pk), None)
-        version = row.versions.filter(number=number).first() if row is not None else None
-        if row is None or version is None or row.current is None:
-            raise Refused("version_unknown", f"There is no version {number}.", "Look at the list of versions.")
-        if version.digest == row.current.digest:
-            return row.current
-        item = _Item(_as_candidate(row, json.loads(version.detail)), row.definition_id)
-        _compile(item)
-        _follow_calls([item], known)
-        if item.problems:
-            raise Refused("version_invalid", f"Version {number} cannot run: {item.problems[0]}", "Import it corrected.")
-        before = row.current.number
-        _store(item, known, actor, f"v{number}: {reason}" if reason else f"v{number}")
-        audit.record(
-            actor=actor,
-            action="restore_definition",
-            object_type="definition",
-            object_id=row.label,
-            before={"version": before},
-            after={"version": row.current.number, "restored": number},
-            reason=reason,
-            origin=origin,
-        )
+    return conflicts.retried(partial(_restore, pk, number, actor, origin, reason))
+
+
+def _restore(pk: int, number: int, actor: str, origin: str, reason: str) -> DefinitionVersion:
+    known = _Known(lock=True)
+    row = next((each for each in known.by_label.values() if each.pk == pk), None)
+    version = row.versions.filter(number=number).first() if row is not None else None
+    if row is None or version is None or row.current is None:
+        raise Refused("version_unknown", f"There is no version {number}.", "Look at the list of versions.")
+    if version.digest == row.current.digest:
+        return row.current
+    item = _Item(_as_candidate(row, json.loads(version.detail)), row.definition_id)
+    _compile(item)
+    _follow_calls([item], known)
+    if item.problems:
+        raise Refused("version_invalid", f"Version {number} cannot run: {item.problems[0]}", "Import it corrected.")
+    before = row.current.number
+    _store(item, known, actor, f"v{number}: {reason}" if reason else f"v{number}")
+    audit.record(
+        actor=actor,
+        action="restore_definition",
+        object_type="definition",
+        object_id=row.label,
+        before={"version": before},
+        after={"version": row.current.number, "restored": number},
+        reason=reason,
+        origin=origin,
+    )
     return row.current
 
 
@@ -144,14 +155,17 @@ def canonical(detail: dict[str, Any]) -> tuple[str, str]:
 
 
 class _Known:
-    """The definitions there are. Two queries, the second only when somebody asks who calls whom."""
+    """The definitions there are, with their current versions but for the details. Two queries."""
 
     def __init__(self, *, lock: bool) -> None:
-        rows = TaskDefinition.objects.select_related("current").defer("current__detail")
-        if lock:
-            rows = rows.select_for_update()
+        # One importer at a time decides about labels; the unique columns are the last word. No join: it would lock the
+        # versions too, in an order of its own.
+        rows = list(TaskDefinition.objects.select_for_update() if lock else TaskDefinition.objects.all())
+        versions = DefinitionVersion.objects.defer("detail").in_bulk([row.current_id for row in rows])
+        for row in rows:
+            row.current = versions.get(row.current_id)
         self.by_label = {row.label: row for row in rows}
-        self.by_id = {row.definition_id: row for row in self.by_label.values()}
+        self.by_id = {row.definition_id: row for row in rows}
 
     def calls(self) -> dict[str, set[str]]:
         """Definition id → ids that its current version calls and waits for."""
@@ -169,15 +183,26 @@ def _look(name: str, data: bytes) -> list[taskfile.Candidate]:
         raise ImportRefused(error.problems) from error
 
 
-def _checked(candidates: Sequence[taskfile.Candidate], known: _Known, replace: bool) -> list[_Item]:
+def _compiled(candidates: Sequence[taskfile.Candidate]) -> list[_Item]:
+    ids = dict(TaskDefinition.objects.values_list("label", "definition_id"))
     items = []
     for candidate in candidates:
-        existing = known.by_label.get(candidate.label)
-        definition_id = existing.definition_id if existing else candidate.definition_id or str(uuid.uuid4())
-        item = _Item(candidate, definition_id)
-        items.append(item)
-        if not candidate.problems:
+        definition_id = ids.get(candidate.label) or candidate.definition_id or str(uuid.uuid4())
+        item = _Item(candidate, definition_id, problems=list(candidate.problems))
+        if not item.problems:
             _compile(item)
+        items.append(item)
+    return items
+
+
+def _judged(compiled: Sequence[_Item], known: _Known, replace: bool) -> list[_Item]:
+    """Copies of the items with what the definitions that exist have to say about them."""
+    items = [dataclasses.replace(item, problems=list(item.problems), warnings=list(item.warnings)) for item in compiled]
+    for item in items:
+        existing = known.by_label.get(item.candidate.label)
+        if existing is not None:
+            item.definition_id = existing.definition_id
+        if not item.problems:
             _compare(item, known, replace)
             _advise(item, existing)
     _follow_calls([item for item in items if not item.problems], known)
@@ -209,7 +234,7 @@ def _compare(item: _Item, known: _Known, replace: bool) -> None:
     candidate = item.candidate
     existing = known.by_label.get(candidate.label)
     if existing is not None:
-        if not replace and not _is_same(item, existing) and not item.problems:
+        if not replace and not _is_same(item, existing):
             item.problems.append(
                 Problem(
                     candidate.path,
