@@ -35,7 +35,7 @@ def start(effect: StartSubTask, parent_pk: int, key: str) -> SubTaskStarted:
     Raises:
         Refused: no such definition, nested too deep, the id is another run's, or as ``submission.submit``.
     """
-    parent = TaskRecord.objects.get(pk=parent_pk)
+    parent = TaskRecord.objects.defer("inputs", "variables", "response").get(pk=parent_pk)
     definition = TaskDefinition.objects.filter(definition_id=effect.definition_id).first()
     if definition is None:
         raise Refused(
