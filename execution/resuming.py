@@ -71,7 +71,7 @@ def _retry(steps: Steps, branches: Branches, branch: Branch, frame: Frame, effec
 
 def _deliver(steps: Steps, branches: Branches, branch: Branch, frame: Frame, answer: Any, *, memoised: bool) -> None:
     branches.wake(branch)
-    if branch.heading is not None and not memoised:  # it was stopped while it waited for this
+    if isinstance(branch.heading, e.Left) and not memoised:  # it was stopped while it waited for this
         steps.answered_too_late(branch, frame, answer)
         return
     steps.drive(branch, frame, answer, resumed=not memoised)

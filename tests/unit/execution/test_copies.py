@@ -112,7 +112,8 @@ def test_a_failing_copy_fails_the_block_when_the_others_have_ended(limits: Limit
 def test_an_answer_success_false_is_no_failure_of_a_copy(limits: Limits | None) -> None:
     port = MemoryPort(FakeSites([Site("A", locked_by="kim")]))
     tree = copies("p", 2, block("l", "SetSiteLockedBp", siteId="A", retryTimes=1), say("k", "k"))
-    assert said(run(tree, port=port, limits=limits)) == ["k", "k"]
+    result = run(tree, port=port, limits=limits)
+    assert (result.code, said(result)) == (1003, ["k", "k"])
 
 
 def test_a_failed_copy_alone_is_tried_again() -> None:
