@@ -9,6 +9,7 @@ from __future__ import annotations
 import weakref
 from collections import deque
 from collections.abc import Mapping, Sequence
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from execution.errors import BlockError
@@ -16,6 +17,8 @@ from execution.limits import Limits, RunInfo
 from execution.values import Long, detached
 
 MAX_DEPTH = 100
+#: Texts up to this length are counted without being written.
+_SHORT = 200
 _SMALL = frozenset({int, bool, float, type(None), Long})
 
 
@@ -137,8 +140,10 @@ class TaskContext:
 
 
 def text_bytes(text: str) -> int:
-    """Bytes that a text takes in memory and in the stored state, where a character outside ASCII is ``\\uXXXX``."""
-    return (len(text) if text.isascii() else 6 * len(text)) + 64
+    """Bytes that a text takes in memory and in the stored state, where some characters become ``\\uXXXX``."""
+    if len(text) > _SHORT:
+        return 64 + len(encode_basestring_ascii(text))
+    return 64 + (len(text) if text.isascii() else 6 * len(text))
 
 
 def measure(value: Any, limit: int) -> int:

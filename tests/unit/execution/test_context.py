@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gc
+import json
 from typing import Any
 
 import pytest
 
-from execution.context import ContextRegister, TaskContext, measure
+from execution.context import ContextRegister, TaskContext, measure, text_bytes
 from execution.errors import BlockError
 from execution.limits import Limits, RunInfo
 from execution.outcome import Failed
@@ -125,3 +126,12 @@ def test_a_run_leaves_nothing_to_the_garbage_collector() -> None:
         assert register.alive() == 0
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("character", ["x", "ß", "\x01", "\ud800", "\U0001f916", '"'])
+@pytest.mark.parametrize("length", [10, 150, 201, 5000])
+def test_a_text_counts_as_much_as_it_takes_in_the_stored_state(character: str, length: int) -> None:
+    text = character * length
+    if length > 200 or character in "xß":
+        assert len(json.dumps(text)) <= text_bytes(text) <= 6 * len(json.dumps(text)) + 64
+    assert text_bytes("x" * length) == 64 + length + 2 * (length > 200)
