@@ -133,7 +133,8 @@ def clean_up(runs: Sequence[EndedRun], status: Status, *, reason: str, actor: st
         Wait.objects.filter(record_id__in=pks).delete()
     if status != Status.FINISHED:
         _close_blocks(pks, status, reason, now)
-        _end_children(pks, actor)
+        for release in (False, True):
+            _end_children([run.pk for run in runs if run.release == release], actor, release_sites=release)
     parents = {run.parent_id for run in runs if run.parent_id is not None}
     if parents:
         wakes.wake_records(parents)
@@ -246,16 +247,21 @@ def _releasing(runs: Sequence[EndedRun], status: Status) -> list[str]:
     return sorted(asked)
 
 
-def _end_children(pks: Sequence[int], actor: str) -> None:
-    """A run that does not end well takes its children with it. Running ones are asked; their worker ends them."""
+def _end_children(pks: Sequence[int], actor: str, *, release_sites: bool = False) -> None:
+    """A run that does not end well takes its children with it. Running ones are asked; their worker ends them.
+
+    ``release_sites``: who ended the run wants its locks freed, and so those of all that it had started.
+    """
+    if not pks:
+        return
     children = list(TaskRecord.objects.filter(parent_id__in=pks, status__in=ACTIVE).values_list("pk", flat=True))
     if not children:
         return
     # Of these ends the parent knows: when it is continued, they are no news.
     TaskRecord.objects.filter(pk__in=children, watched_attempt__gt=0).update(watched_attempt=0)
     reason = "the parent run ended"
-    ended = set(_settle_batch(children, Status.CANCELLED, reason, actor))
-    request_stop([pk for pk in children if pk not in ended], reason=reason, actor=actor)
+    ended = set(_settle_batch(children, Status.CANCELLED, reason, actor, release_sites=release_sites))
+    request_stop([pk for pk in children if pk not in ended], reason=reason, actor=actor, release_sites=release_sites)
 
 
 def request_stop(pks: Collection[int], *, reason: str, actor: str, release_sites: bool = False) -> int:

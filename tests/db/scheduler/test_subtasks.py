@@ -25,6 +25,7 @@ from tests.db.scheduler.making import (
     say,
     status_of,
 )
+from storage.models import StorageLocation
 from tests.db.storage.warehouse import build
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -315,6 +316,20 @@ def test_a_cancelled_parent_takes_a_deep_tree_with_it() -> None:
     assert (running.status, running.cancel_requested) == ("running", True)
     assert JournalEntry.objects.filter(to_status="cancelled").count() == 6
     assert not TaskRecord.objects.filter(watched_attempt__gt=0).exists()
+
+
+@pytest.mark.parametrize("release", [True, False])
+def test_who_frees_the_locks_of_a_cancelled_run_frees_those_of_its_family(release: bool) -> None:
+    build("A-01", "A-02")
+    leaf = definition(block("SetSiteLockedBp", siteId="A-01"), delay(60_000))
+    middle = definition(block("SetSiteLockedBp", siteId="A-02"), call(leaf))
+    parent = record(definition(call(middle)))
+    settle(parent)
+    assert set(StorageLocation.objects.values_list("locked_by", flat=True)) != {""}
+
+    cancel.cancel([parent.record_id], actor="kim", reason="x", origin="command", release_sites=release)
+
+    assert (set(StorageLocation.objects.values_list("locked_by", flat=True)) == {""}) is release
 
 
 def test_a_parent_continued_after_a_failed_child_starts_a_new_one() -> None:
