@@ -14,6 +14,7 @@ from scheduler.errors import Refused
 from scheduler.explain import Reason, explain
 from scheduler.models import BlockRecord, JournalEntry, LogLine, RunState, TaskDefinition, TaskRecord, Wait
 from scheduler.states import ACTIVE, Status
+from storage.models import StorageLocation
 from tests.db.scheduler.making import (
     assign,
     block,
@@ -25,7 +26,6 @@ from tests.db.scheduler.making import (
     say,
     status_of,
 )
-from storage.models import StorageLocation
 from tests.db.storage.warehouse import build
 
 pytestmark = pytest.mark.django_db(transaction=True)
