@@ -71,7 +71,7 @@ def _render(template: Promise | str | None, code: str, args: Mapping[str, Any]) 
         shown = ", ".join(f"{key}={value}" for key, value in args.items())
         return f"{code}: {shown}" if shown else code
     try:
-        return str(template).format_map(_Lenient(args))
+        return str(template).format_map(_Lenient((key, "–" if value is None else value) for key, value in args.items()))
     except (ValueError, IndexError, AttributeError, KeyError):
         return f"{code}: {args}"
 

@@ -24,7 +24,7 @@ MAX_BODY = 65_536
 class PrintParams:
     """Parameters of PrintBp."""
 
-    message: str | None = param(text, help="The words; left out: an empty line.")
+    message: str | None = param(text, help="The words; left out: a dash.")
 
 
 @dataclass(slots=True)

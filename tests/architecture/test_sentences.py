@@ -40,3 +40,4 @@ def test_a_sentence_with_missing_arguments_still_says_something(language: str) -
         assert "{site}" in sentences.wait_sentence("lock", {"holder": "kim"})
         assert sentences.log_sentence("no.such.code", {"a": 1}) == "no.such.code: a=1"
         assert sentences.log_sentence("block.print", {"message": "100 % {x} {0!r}"}) == "100 % {x} {0!r}"
+        assert sentences.log_sentence("block.print", {"message": None}) == "–"
