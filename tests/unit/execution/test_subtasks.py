@@ -73,6 +73,14 @@ def test_a_cancelled_child_ends_the_task_as_cancelled_and_nothing_catches_that()
     assert "was cancelled" in result.outcome.reason
 
 
+def test_a_cancelled_child_ends_the_branches_beside_it_too() -> None:
+    beside = block("s", "SerialFlowBp", block("d", "DelayBp", timeMillis=60_000), say("never", "x"))
+    result = run(block("p", "ParallelFlowBp", block("b1", "SubTask::gone"), beside), port=world(gone=1001))
+    assert isinstance(result.outcome, Cancelled)
+    assert "never" not in result.steps
+    assert all(row.ended_ms is not None for row in result.port.blocks.values())
+
+
 def test_an_asynchronous_child_that_failed_is_told_to_the_next_join_once() -> None:
     asynchronous = block("b1", "SubTask::bad", ifAsync=True)
     again = try_("t", [block("b2", "SubTask::good")], [say("c", "x")])
