@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from pytest_django import DjangoDbBlocker
 
+from scheduler.cancel import cancel
 from scheduler.importing import import_file
 from scheduler.models import BlockRecord, TaskDefinition, TaskRecord
-from scheduler.states import Status
+from scheduler.states import ACTIVE, Status
 from tests.support import workloads
 from tests.support.clusters import Cluster, kill
 from tests.support.installation import own_database
@@ -62,3 +63,18 @@ def test_workers_die_and_every_child_is_started_once(installation: None, tmp_pat
         f'{{"taskRecordId":"{child.record_id}"}}' for child in family
     )
     assert {child.status for child in family} == {Status.FINISHED}
+
+
+def test_a_cancelled_family_is_gone_within_seconds(installation: None, tmp_path: Path) -> None:
+    with Cluster(tmp_path / "cluster.log") as cluster:
+        (parent,) = workloads.start("family")
+        children = TaskRecord.objects.filter(parent=parent)
+        wait_until(lambda: children.filter(label="work", status=Status.RUNNING).exists(), 20, "a child at work")
+        cancel([parent.record_id], actor="t", reason="enough", origin="command")
+        alive = TaskRecord.objects.filter(root_record_id=parent.record_id, status__in=ACTIVE)
+        wait_until(lambda: not alive.exists(), 10, lambda: f"the end of {list(alive)}")
+        assert cluster.census() == cluster.complete
+
+    assert TaskRecord.objects.get(pk=parent.pk).status == Status.CANCELLED
+    assert children.get(label="work").status == Status.CANCELLED
+    workloads.assert_ended_once([parent, *children])
