@@ -34,6 +34,7 @@ def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
             verb=_("Withdraw"),
             danger=True,
             reason_required=True,
+            command=f"manage.py locations withdraw {row.holder} --reason …",
             back=back.url,
         )
         answer = ask(request, question)

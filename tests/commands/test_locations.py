@@ -208,3 +208,22 @@ def test_locks_left_behind_are_those_of_runs_that_have_ended() -> None:
 
     assert (found["site_id"], found["locked_by"]) == ("B-01", over)
     assert locations("unlock", "B-01").code == 0, "nobody needs it: no force is needed"
+
+
+def test_withdraw_ends_the_wait_of_a_run_and_names_the_one_that_waits_for_nothing(shelf: None, active_run: str) -> None:
+    locations("lock", "B-01", "--holder", "maria")
+    find(active_run, group="B")
+    key = StorageRequest.objects.get().key
+    AuditEntry.objects.all().delete()
+
+    without = locations("withdraw", active_run, "--json")
+    ran = locations("withdraw", active_run, "nobody", "--reason", "rack is being rebuilt", "--json")
+
+    assert without.code != 0
+    assert without.json()["error"]["code"] == "reason_missing"
+    assert (ran.json()["withdrawn"], ran.json()["idle"]) == ([key], ["nobody"])
+    assert ran.code != 0
+    assert "nobody waits for no location" in ran.err
+    assert StorageRequest.objects.get().state == RequestState.CANCELLED
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.object_id, entry.origin) == ("withdraw_request", key, "command")

@@ -19,7 +19,8 @@ from scheduler.states import ACTIVE
 from storage import areas
 from storage.areas import NewLocation
 from storage.errors import StorageError
-from storage.models import StorageLocation
+from storage.models import StorageLocation, StorageRequest
+from storage.states import LIVE
 from vwed.management.action import ActionCommand, Answer, WrongUsage, actor
 
 _NO_LOCATION = "No locations. Make one: manage.py locations create SITE --area A --group G"
@@ -31,7 +32,7 @@ class Command(ActionCommand):
     json_option = False  # every sub-command has its own
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
-        verbs = parser.add_subparsers(dest="verb", required=True, metavar="list|create|set|lock|unlock")
+        verbs = parser.add_subparsers(dest="verb", required=True, metavar="list|create|set|lock|unlock|withdraw")
         _list_arguments(verbs.add_parser("list", help="locations with their state"))
         _create_arguments(verbs.add_parser("create", help="new locations, or a grid of them"))
         _set_arguments(verbs.add_parser("set", help="change what lies there, or take it in and out of use"))
@@ -42,7 +43,9 @@ class Command(ActionCommand):
         unlock.add_argument("sites", nargs="+", metavar="SITE")
         unlock.add_argument("--holder", default="", help="only when this one holds it")
         unlock.add_argument("--force", action="store_true", help="whoever holds it")
-        for each in (lock, unlock):
+        withdraw = verbs.add_parser("withdraw", help="end the waits of runs for locations; their blocks fail")
+        withdraw.add_argument("runs", nargs="+", metavar="RUN")
+        for each in (lock, unlock, withdraw):
             each.add_argument("--reason", default="", help="why, for the audit log")
         for each in verbs.choices.values():
             each.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
@@ -54,6 +57,7 @@ class Command(ActionCommand):
             "set": _set,
             "lock": _lock,
             "unlock": _unlock,
+            "withdraw": _withdraw,
         }
         try:
             return verbs[options["verb"]](options)
@@ -161,6 +165,19 @@ def _unlock(options: Mapping[str, Any]) -> Answer:
             _all_done(sites.unlock([site_id], holders[site_id], actor=actor(), origin="command"))
     lines = [f"{one}: {'unlocked' if holders[one] else 'was not locked'}" for one in site_ids]
     return Answer({"done": site_ids, "refused": {}}, "\n".join(lines))
+
+
+def _withdraw(options: Mapping[str, Any]) -> Answer:
+    runs = list(dict.fromkeys(options["runs"]))
+    waiting = StorageRequest.objects.filter(holder__in=runs, state__in=LIVE).order_by("rank", "id")
+    holders = dict(waiting.values_list("key", "holder"))
+    done: tuple[str, ...] = ()
+    if holders:
+        done = sites.withdraw_request(list(holders), actor=actor(), origin="command", reason=options["reason"]).done
+    idle = [run for run in runs if run not in {holders[key] for key in done}]
+    failure = "\n".join(f"{run} waits for no location." for run in idle)
+    text = "\n".join(f"{holders[key]}: request {key} withdrawn" for key in done)
+    return Answer({"withdrawn": list(done), "idle": idle}, text, failure)
 
 
 # --- Parts -----------------------------------------------------------------------------------------------------------
