@@ -258,3 +258,14 @@ def test_a_crash_around_the_stop_changes_nothing(at: int, where: str) -> None:
     result = run(tree, say("e", "after"), port=port, limits=Limits(slice_steps=1))
     assert (result.code, said(result), calls(result)) == (1003, ["stopped", "after"], ["setOrder", "terminate"])
     assert sorted(set(port.sites.withdrawn)) == ["rec-1~w2:0", "rec-1~w:0"]
+
+
+def test_a_run_that_ends_as_cancelled_closes_all_that_is_open_and_tells_nobody(limits: Limits | None) -> None:
+    port = world()
+    port.tasks.ends = {"gone": 1001}
+    inside = serial("s", robot("r", "A", try_("t", [block("c", "SubTask::gone")], [say("k", "caught")])))
+    result = run(side_by_side("p", inside, held("w")), say("e", "after"), port=port, limits=limits)
+    assert (type(result.outcome).__name__, result.code, said(result)) == ("Cancelled", 1001, [])
+    assert calls(result) == ["setOrder"], "settling the run terminates its orders"
+    assert codes(result) == dict.fromkeys(("p", "s", "r", "t", "c", "w"), 1001)
+    assert port.state is None
