@@ -316,9 +316,10 @@ def _store(item: _Item, known: _Known, actor: str, reason: str) -> Imported:
     before = copy.copy(row)
     if row is None:
         row = TaskDefinition(label=candidate.label, definition_id=item.definition_id)
-    for name, value in _settings(candidate).items():
+    settings = _settings(candidate)
+    for name, value in settings.items():
         setattr(row, name, value)
-    row.save()
+    row.save(update_fields=[*settings, "updated_at"] if before else None)
     if foreseen.action != "settings":
         row.current = _new_version(row, item, foreseen.version, actor, reason)
     periodic.plan(row, clock.now(), before=before)
