@@ -27,6 +27,9 @@ TASKS = {
         block(2, "SetSiteFilledBp", siteId="A-01"),
         block(3, "PrintBp", message="done"),
     ),
+    "Holds": detail(
+        block(1, "CSelectAgvBp", {"default": [TOUR[0], block(3, "SetSiteFilledBp", siteId="A-01")]}, keyRoute="S1"),
+    ),
     # The second target can be out of use: then the task ends with 1004 in the middle of its robot order.
     "Tour": detail(
         block(1, "CSelectAgvBp", {"default": TOUR}, keyRoute="S1"),
@@ -90,6 +93,21 @@ def test_a_skipped_block_ends_by_hand_and_the_run_goes_on(own_plant: Plant) -> N
     assert (document["code"], document["attempt"]) == (1003, 2)
     assert [row["code"] for row in document["block_records"] if row["name"] == "b2"] == [1002, 1008]
     assert document["steps"][-1] == "b3"
+
+
+def test_a_run_that_was_interrupted_with_a_robot_goes_on_with_the_same_order(own_plant: Plant) -> None:
+    prepare(own_plant)
+    record = own_plant.start("Holds", {})
+    assert own_plant.ended(record)["code"] == 1006
+    assert FleetOrder.objects.filter(closed=False).count() == 1, "the robot waits for the decision"
+    with transaction.atomic():
+        areas.create(areas.ensure_area("hall"), [NewLocation("A-01")], actor="tester")
+
+    go_on(record)
+
+    assert own_plant.ended(record)["code"] == 1003
+    assert orders(own_plant) == ["FINISHED"]
+    assert "terminate" not in {call["call"] for call in own_plant.fleet.calls()}
 
 
 def test_a_run_that_failed_with_a_robot_orders_once_again_when_it_is_continued(own_plant: Plant) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
+from execution.decision import Decision
 from scheduler import cancel, clock, continuing, queue, wakes
 from scheduler.errors import Refused
 from scheduler.models import AuditEntry, BlockRecord, Effect, EndedCounter, JournalEntry, RunState, TaskRecord
@@ -241,6 +242,22 @@ def test_that_a_run_had_ended_is_not_forgotten_before_it_was_told() -> None:
     go_on(run.record_id)
 
     assert json.loads(RunState.objects.get(record=run).decision)[-1] is True
+
+
+def test_a_decision_that_does_not_fit_its_state_stops_the_run_again_and_says_why() -> None:
+    run = fails_then_works(periodic=False)
+    claim_and_execute(run)
+    go_on(run.record_id)
+    RunState.objects.update(decision=Decision("skip", "b77").to_text())
+
+    assert claim_and_execute(run) == Status.INTERRUPTED
+
+    run.refresh_from_db()
+    assert run.error_code == "decision_invalid"
+    assert "b77" in run.ended_reason
+    build("A-01")
+    go_on(run.record_id)
+    assert claim_and_execute(run) == Status.FINISHED
 
 
 # --- Skip ------------------------------------------------------------------------------------------------------------
