@@ -20,6 +20,7 @@ from scheduler.exporting import export, export_version
 from scheduler.models import TaskDefinition, TaskRecord
 from scheduler.starting import start
 from vwed.admin_base import page
+from vwed.console import formats
 from vwed.console.permit import require, require_view
 
 
@@ -70,9 +71,8 @@ def _submit(request: HttpRequest, row: TaskDefinition, form: RunForm) -> str:
     if done.created:
         messages.success(request, _("Run %(id)s is submitted.") % {"id": done.record.record_id})
     else:
-        messages.warning(
-            request, _("A run with the id %(id)s exists already; this is it.") % {"id": done.record.record_id}
-        )
+        known = {"id": done.record.record_id, "since": formats.moment(done.record.created_at)}
+        messages.warning(request, _("Run %(id)s is already there since %(since)s; nothing new was started.") % known)
     for note in done.notes:
         messages.warning(request, f"{note.message} {note.remedy}")
     return reverse("admin:scheduler_taskrecord_change", args=(done.record.pk,))

@@ -94,6 +94,8 @@ def test_the_same_record_id_twice_is_one_run(operator: Client, definition: TaskD
     first, second = operator.post(run_url(definition), data), operator.post(run_url(definition), data)
 
     assert first["Location"] == second["Location"]
+    said = operator.get(second["Location"]).content.decode()
+    assert "Run run-9 is already there since" in said
     assert TaskRecord.objects.count() == 1
 
 
