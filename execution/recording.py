@@ -89,25 +89,28 @@ class Recording:
         gone = frame.rounds.begin(number, self.seq + 1, kept)
         frame.written = 0
         if gone is not None:
-            self._forget(*gone, frame.block.path)
+            self._forget(Forgotten(*gone, frame.block.path, frame.iteration))
 
-    def _forget(self, first: int, last: int, path: str = "") -> None:
+    def _forget(self, gone: Forgotten) -> None:
         # One that was written when its block was open is written once more: only what has ended is deleted.
-        new, below = max(first, self.saved + 1), f"{path}/" if path else ""
+        new, below = max(gone.first, self.saved + 1), f"{gone.path}/" if gone.path else ""
+        inside = f"{gone.iteration}." if gone.iteration else ""
         self.rows = [
             row
             for row in self.rows
-            if not new <= row.seq <= last or row.ended_ms is None or not row.path.startswith(below)
+            if not new <= row.seq <= gone.last
+            or row.ended_ms is None
+            or not (row.path.startswith(below) and row.iteration.startswith(inside))
         ]
-        if first <= self.saved:
-            self._forgotten.append(Forgotten(first, last, path))
+        if gone.first <= self.saved:
+            self._forgotten.append(gone)
 
     def _trim(self, *, ended: bool) -> None:
         """Keep the newest records, and while the run goes on up to a tenth more: deleting costs a statement."""
         most = self._limits.block_rows
         last = self.seq - most
         if last > self.trimmed and (ended or last - self.trimmed >= most // 10):
-            self._forget(0, last)
+            self._forget(Forgotten(0, last))
             self.trimmed = last
 
     def state_text(self, text: str) -> None:

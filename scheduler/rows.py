@@ -85,15 +85,18 @@ def forget_blocks(pk: int, attempt: int, forgotten: Iterable[Forgotten]) -> None
     where = "record_id = %s AND attempt = %s AND seq BETWEEN %s AND %s AND ended_ms IS NOT NULL"
     delete = f"DELETE FROM {BlockRecord._meta.db_table} WHERE {where}"  # noqa: S608 - our names
     # Names that differ only in case are different blocks, and may hold any character: no LIKE, no loose collation.
-    below = "CAST(SUBSTR(path, 1, %s) AS BINARY) = CAST(%s AS BINARY)"
+    begins = "CAST(SUBSTR({}, 1, %s) AS BINARY) = CAST(%s AS BINARY)"
     if connection.vendor != "mysql":
-        below = "SUBSTR(path, 1, %s) = %s"
+        begins = "SUBSTR({}, 1, %s) = %s"
     with connection.cursor() as cursor:
-        for first, last, path in forgotten:
-            if path:
-                cursor.execute(f"{delete} AND {below}", [pk, attempt, first, last, len(path) + 1, f"{path}/"])
-            else:
-                cursor.execute(delete, [pk, attempt, first, last])
+        for first, last, path, iteration in forgotten:
+            sql = delete
+            values: list[Any] = [pk, attempt, first, last]
+            for column, prefix in (("path", path and f"{path}/"), ("iteration", iteration and f"{iteration}.")):
+                if prefix:
+                    sql += f" AND {begins.format(column)}"
+                    values += [len(prefix), prefix]
+            cursor.execute(sql, values)
 
 
 def save_logs(pk: int, lines: Iterable[LogRow]) -> None:

@@ -115,10 +115,11 @@ class MemoryPort:
         self.priority = self.priority if snapshot.priority is None else snapshot.priority
         self.facts.update(snapshot.facts)
         self.blocks_run = max(self.blocks_run, snapshot.blocks_run)
-        for first, last, path in snapshot.forget:
+        for first, last, path, iteration in snapshot.forget:
+            below, inside = f"{path}/" if path else "", f"{iteration}." if iteration else ""
             gone = [row for row in self.blocks.values() if first <= row.seq <= last and row.ended_ms is not None]
             for row in gone:
-                if not path or row.path.startswith(f"{path}/"):
+                if row.path.startswith(below) and row.iteration.startswith(inside):
                     del self.blocks[row.seq]
 
     def io(self) -> bool:

@@ -16,8 +16,8 @@ from tests.db.scheduler.making import assign, block, claim_and_execute, definiti
 pytestmark = pytest.mark.django_db
 
 
-def row(seq: int, path: str, ended: int | None = 1) -> BlockRow:
-    return BlockRow(seq, path.rsplit("/", 1)[-1], "PrintBp", path, "", 1003, 1, ended, "{}", "{}", "")
+def row(seq: int, path: str, ended: int | None = 1, iteration: str = "") -> BlockRow:
+    return BlockRow(seq, path.rsplit("/", 1)[-1], "PrintBp", path, iteration, 1003, 1, ended, "{}", "{}", "")
 
 
 def kept(pk: int, attempt: int = 1) -> list[int]:
@@ -39,6 +39,16 @@ def test_what_has_ended_below_exactly_this_path_is_forgotten(path: str, gone: se
 
     assert set(range(1, 12)) - set(kept(run.pk)) == gone
     assert kept(run.pk, 2) == kept(other.pk) == list(range(1, 12))
+
+
+def test_copies_forget_the_rounds_of_their_own_loop_alone() -> None:
+    run = record()
+    rounds = ["1.1", "2.1", "1.2.1", "11.1", "1"]
+    rows.save_blocks(run.pk, 1, [row(seq, "p/w/a", iteration=turn) for seq, turn in enumerate(rounds, start=1)])
+
+    rows.save(run.pk, 1, Snapshot(state=None, forget=[Forgotten(1, 5, "p/w", "1")]))
+
+    assert kept(run.pk) == [2, 4, 5]
 
 
 def test_forgetting_is_one_statement_for_each_range(django_assert_num_queries: type[CaptureQueriesContext]) -> None:

@@ -125,6 +125,23 @@ def test_a_round_does_not_forget_what_others_wrote_beside_it() -> None:
     assert (len(rows_of(result, "a")), len(rows_of(result, "n")) <= 11, len(rows_of(result, "m"))) == (200, True, 1)
 
 
+@pytest.mark.parametrize("slice_steps", [1, 1_000_000])
+def test_copies_of_a_loop_forget_their_own_rounds_alone(slice_steps: int) -> None:
+    slow = block("i", "IfBp", block("d", "DelayBp", timeMillis="5"), condition=expr("task.variables.first == null"))
+    once = block("v", "WhileBp", slow, set_("n", "first", "1"), loopCondition=expr("task.variables.m == null"))
+    once["inputParams"]["retryPeriod"] = {"type": "Simple", "value": "0"}
+    ends = block("j", "IfBp", set_("m", "m", "1"), condition=expr("task.variables.k >= 50"))
+    counts = set_("k", "k", "task.variables.k == null ? 1 : task.variables.k + 1")
+    once["children"]["default"] += [counts, ends]
+    limits = Limits(while_rounds_kept=5, slice_steps=slice_steps)
+    result = run(block("p", "ParallelRepeatNBp", once, num=3), limits=limits)
+    for row in [row for row in result.port.blocks.values() if row.name == "v"]:
+        shown = json.loads(row.outputs)
+        kept = [each.iteration for each in result.port.blocks.values() if each.name == "n"]
+        mine = [iteration for iteration in kept if iteration.startswith(f"{row.iteration}.")]
+        assert len(mine) == shown["recorded"] <= 6
+
+
 def test_a_loop_inside_a_loop_keeps_the_rounds_of_each_execution_it_has_records_of() -> None:
     inner = block("v", "WhileBp", say("a", "a"), loopCondition="false", runOnce="true", retryPeriod="0")
     result = run(counting(50, inner), limits=Limits(while_rounds_kept=10))
