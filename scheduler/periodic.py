@@ -110,25 +110,31 @@ def _start_due(pk: int, due: datetime, now: datetime) -> Outcome:
     if not (row.periodic and row.periodic_enabled):
         _write(pk, next_start_at=None)
         return Outcome.GONE
-    following = following_start(due, row.period_ms, now)
+    if not _advance(row, due, now):
+        return Outcome.GONE
     if active_run(row):
-        _write(pk, next_start_at=following, periodic_skipped=F("periodic_skipped") + 1)
+        _write(pk, periodic_skipped=F("periodic_skipped") + 1)
         return Outcome.SKIPPED
     try:
-        begin(row, now, ACTOR, "service", next_start_at=following)
+        begin(row, now, ACTOR, "service")
     except Refused as refusal:
-        _write(pk, next_start_at=following, periodic_error=str(refusal)[:_ERROR_LENGTH])
+        _write(pk, periodic_error=str(refusal)[:_ERROR_LENGTH])
         return Outcome.REFUSED
     return Outcome.STARTED
 
 
 def _give_up(pk: int, due: datetime, now: datetime, words: str) -> Outcome:
     row = _claim(pk, due)
-    if row is None:
+    if row is None or not _advance(row, due, now):
         return Outcome.GONE
-    following = following_start(due, row.period_ms, now)
-    _write(pk, next_start_at=following, periodic_error=words[:_ERROR_LENGTH])
+    _write(pk, periodic_error=words[:_ERROR_LENGTH])
     return Outcome.REFUSED
+
+
+def _advance(row: TaskDefinition, due: datetime, now: datetime) -> bool:
+    """Move the schedule from ``due`` to the following start, in one statement; whether nobody had moved it before."""
+    following = following_start(due, row.period_ms, now)
+    return bool(TaskDefinition.objects.filter(pk=row.pk, next_start_at=due).update(next_start_at=following))
 
 
 def _claim(pk: int, due: datetime) -> TaskDefinition | None:
@@ -141,7 +147,7 @@ def _write(pk: int, **columns: object) -> None:
     TaskDefinition.objects.filter(pk=pk).update(**columns)
 
 
-def begin(row: TaskDefinition, now: datetime, actor: str, origin: str, **columns: object) -> Submitted:
+def begin(row: TaskDefinition, now: datetime, actor: str, origin: str) -> Submitted:
     """Submit a periodic run and count it, in the caller's transaction.
 
     Raises:
@@ -154,7 +160,6 @@ def begin(row: TaskDefinition, now: datetime, actor: str, origin: str, **columns
         last_periodic_record=done.record.record_id,
         periodic_starts=F("periodic_starts") + 1,
         periodic_error="",
-        **columns,
     )
     return done
 
