@@ -127,19 +127,15 @@ def test_a_round_does_not_forget_what_others_wrote_beside_it() -> None:
 
 @pytest.mark.parametrize("slice_steps", [1, 1_000_000])
 def test_copies_of_a_loop_forget_their_own_rounds_alone(slice_steps: int) -> None:
-    slow = block("i", "IfBp", block("d", "DelayBp", timeMillis="5"), condition=expr("task.variables.first == null"))
-    once = block("v", "WhileBp", slow, set_("n", "first", "1"), loopCondition=expr("task.variables.m == null"))
-    once["inputParams"]["retryPeriod"] = {"type": "Simple", "value": "0"}
-    ends = block("j", "IfBp", set_("m", "m", "1"), condition=expr("task.variables.k >= 50"))
     counts = set_("k", "k", "task.variables.k == null ? 1 : task.variables.k + 1")
-    once["children"]["default"] += [counts, ends]
-    limits = Limits(while_rounds_kept=5, slice_steps=slice_steps)
-    result = run(block("p", "ParallelRepeatNBp", once, num=3), limits=limits)
+    pause = block("d", "DelayBp", timeMillis=expr("task.variables.k == 16 ? 5000 : 5"))
+    rests = block("i", "IfBp", pause, condition=expr("task.variables.k % 4 == 0"))
+    loop = while_("v", counts, rests, loopCondition=expr("task.variables.k == null || task.variables.k < 80"))
+    limits = Limits(while_rounds_kept=5, slice_steps=slice_steps, max_parallel_blocks=1)
+    result = run(block("p", "ParallelRepeatNBp", loop, num=3), limits=limits)
     for row in [row for row in result.port.blocks.values() if row.name == "v"]:
-        shown = json.loads(row.outputs)
-        kept = [each.iteration for each in result.port.blocks.values() if each.name == "n"]
-        mine = [iteration for iteration in kept if iteration.startswith(f"{row.iteration}.")]
-        assert len(mine) == shown["recorded"] <= 6
+        mine = [turn for turn in rows_of(result, "k") if turn.startswith(f"{row.iteration}.")]
+        assert len(mine) == json.loads(row.outputs)["recorded"] <= 6
 
 
 def test_a_loop_inside_a_loop_keeps_the_rounds_of_each_execution_it_has_records_of() -> None:
