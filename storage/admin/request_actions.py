@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -34,7 +36,7 @@ def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
             verb=_("Withdraw"),
             danger=True,
             reason_required=True,
-            command=f"manage.py locations withdraw {row.holder} --reason …",
+            command=f"manage.py locations withdraw {shlex.quote(row.holder)} --reason TEXT",
             back=back.url,
         )
         answer = ask(request, question)
