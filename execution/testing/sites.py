@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from execution.effects import (
@@ -85,7 +85,10 @@ class FakeSites:
 
     def copy(self) -> FakeSites:
         """A copy to go back to when a transaction is not committed."""
-        return copy.deepcopy(self)
+        twin = copy.copy(self)
+        twin.sites = {key: replace(site, attributes=dict(site.attributes)) for key, site in self.sites.items()}
+        twin.done, twin.withdrawn = self.done.copy(), self.withdrawn.copy()
+        return twin
 
     def apply(self, effect: Storage, key: str, since_ms: int, now_ms: int, holder: str) -> Any:
         """Carry out a storage effect, as ``CheckpointTx.apply`` does."""

@@ -89,7 +89,7 @@ def _check(scenario: Scenario, crashes: dict[int, str], repeats: set[int]) -> No
         assert all(times == 1 + repeated[key] for key, times in result.port.fleet.sent.items())
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(
     scenario=scenarios(),
     crashes=st.dictionaries(st.integers(1, 20), st.sampled_from(["before", "after"]), min_size=1, max_size=8),
