@@ -66,7 +66,7 @@ class Frame:
     ``memo`` holds the answers the handler has had (since its last round), ``inner`` is the iteration of its children,
     ``held`` the bytes of its evaluated params, ``written`` the code its block record was last written with (0: not
     written, or changed since), ``attempt`` the one of the run in which the block was started, ``rounds`` those of a
-    loop that keeps the records of its last ones.
+    loop that keeps the records of its last ones, ``passed`` whether its round began while the branch was skipping.
     """
 
     __slots__ = (
@@ -85,6 +85,7 @@ class Frame:
         "outputs",
         "parallel",
         "params",
+        "passed",
         "pos",
         "quiet",
         "round",
@@ -114,6 +115,7 @@ class Frame:
         self.outputs: Mapping[str, Any] | None = None
         self.parallel: Parallel | None = None
         self.quiet = False
+        self.passed = False
         self.attempt = 1
         self.held = 0
         self.written = 0

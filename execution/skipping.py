@@ -27,6 +27,11 @@ class Skips(Endings):
                 "skip.no-target", "skipComponentId is empty.", remedy="Give it the name or the id of a block."
             )
         branch.heading = self.plan.jumps.route(target)
+        current: Branch | None = branch
+        while current is not None:
+            for open_ in current.stack:
+                open_.passed = False
+            current = current.owner
         self.said(frame, e.Log("skip.begun", {"block": frame.block.name, "target": target[:200]}))
 
     def forward(self, branch: Branch, route: Route) -> None:
@@ -47,8 +52,8 @@ class Skips(Endings):
                     return
                 if not child.plain or not self._enter_on_the_way(branch, child, route.via[child.name]):
                     return
-            elif frame.block.loop and frame.block.name in route.via:
-                return  # it may come in the next round
+            elif frame.block.loop and frame.block.name in route.via and not frame.passed:
+                return  # it may come in the next round; where it did not come in a whole one it never will
             elif not self._leave(branch, frame, route):
                 return
 

@@ -122,6 +122,8 @@ def _dump_frame(frame: Frame) -> dict[str, Any]:
         data["r"], data["n"] = frame.round, frame.inner
         if frame.quiet:
             data["q"] = True
+        if frame.passed:
+            data["x"] = True
         if frame.rounds is not None:
             data["k"] = [frame.rounds.count, frame.rounds.marks]
     if frame.children is not None:
@@ -245,6 +247,7 @@ def _load_frame(data: dict[str, Any], plan: Plan) -> Frame:
     if "r" in data:
         frame.round, frame.inner = data["r"], data["n"]
         frame.quiet = data.get("q", False)
+        frame.passed = data.get("x", False)
         frame.rounds = Rounds(*data["k"]) if "k" in data else None
     if "c" in data:
         frame.branch, frame.pos, frame.catch, frame.cleanup = data["c"]

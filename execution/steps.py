@@ -238,6 +238,7 @@ class Steps(Stops):
     def _run_round(self, branch: Branch, frame: Frame, effect: e.RunRound) -> Any:
         self.count += 1
         frame.memo.clear()
+        frame.passed = branch.heading is not None
         number = frame.round = effect.number
         frame.inner = inner_iteration(frame.iteration, number)
         if effect.quiet != frame.quiet:

@@ -229,6 +229,15 @@ def test_a_while_loop_goes_on_skipping_over_its_waits(limits: Limits | None) -> 
     assert (said(result), result.variables) == (["a"], {"n": 3})
 
 
+def test_a_loop_in_which_the_target_did_not_come_in_a_whole_round_is_left(limits: Limits | None) -> None:
+    tree = block("w", "WhileBp", say("a", "a"), repeat("q", 0, say("t", "t")), loopCondition="true", retryPeriod=5)
+    result = run(skip("s", "t"), tree, say("e", "after"), limits=limits)
+    assert (result.code, said(result), codes(result)["w"], codes(result)["e"]) == (1003, [], 1003, 1005)
+    inside = block("w", "WhileBp", repeat("q", 0, say("t", "t")), skip("s", "t"), loopCondition="true", retryPeriod=5)
+    result = run(inside, say("e", "after"), limits=limits)
+    assert (logged(result)[-1], codes(result)["e"]) == (("skip.missed", ""), 1005)
+
+
 def test_a_block_that_skips_to_itself_is_reached_in_the_next_round_or_never(limits: Limits | None) -> None:
     assert said(run(repeat("r", 3, say("a", "a"), skip("s", "s"), say("b", "b")), limits=limits)) == ["a"]
     result = run(skip("s", "s"), say("a", "a"), limits=limits)
