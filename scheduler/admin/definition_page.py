@@ -14,9 +14,10 @@ from execution.calls import SubTaskCall
 from execution.definition import Problems
 from execution.errors import PlanErrors, Problem
 from execution.inputs import InputDeclaration, read_declarations
-from scheduler import callgraph, process
+from scheduler import process
 from scheduler.admin import definition_periodic, definition_versions
 from scheduler.admin.tree import LIMIT, place_problems, tree
+from scheduler.definitions import callgraph
 from scheduler.models import DefinitionVersion, TaskDefinition
 from vwed.admin_base import page
 

@@ -9,7 +9,8 @@ from django import forms
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 
-from scheduler import clock, periodic
+from scheduler import clock
+from scheduler.definitions import periodic
 from scheduler.models import TaskDefinition
 
 

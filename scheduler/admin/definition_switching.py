@@ -9,9 +9,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from scheduler import definitions
 from scheduler.admin import definition_page
 from scheduler.admin.definition_periodic import PeriodicForm
+from scheduler.definitions import switching
 from scheduler.errors import Refused
 from scheduler.models import TaskDefinition
 from vwed.console.confirm import Answer, Question, ask
@@ -28,7 +28,7 @@ def change_view(request: HttpRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         return definition_page.render(request, row, tab="periodic", form=form, status=422)
     given = form.cleaned_data
-    definitions.set_periodic(
+    switching.set_periodic(
         pk,
         on=given["on"],
         period_ms=given["period_ms"],
@@ -50,7 +50,7 @@ def start_view(request: HttpRequest, pk: int) -> HttpResponse:
     )
 
     def start(_answer: Answer) -> str:
-        done = definitions.start_now(pk, actor=request.user.get_username(), origin="page")
+        done = switching.start_now(pk, actor=request.user.get_username(), origin="page")
         return _("Run %(id)s is submitted.") % {"id": done.record.record_id}
 
     return _asked(request, question, start)
@@ -84,7 +84,7 @@ def switch_view(request: HttpRequest, pk: int, enabled: bool) -> HttpResponse:
 
     def switch(answer: Answer) -> str:
         who = request.user.get_username()
-        definitions.set_enabled(pk, enabled, actor=who, origin="page", reason=answer.reason)
+        switching.set_enabled(pk, enabled, actor=who, origin="page", reason=answer.reason)
         return _("It is enabled.") if enabled else _("It is disabled.")
 
     return _asked(request, question, switch)

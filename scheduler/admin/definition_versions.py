@@ -13,11 +13,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from scheduler.admin.tree import icon_of
-from scheduler.differences import ADDED, REMOVED, Block, compare
+from scheduler.definitions.differences import ADDED, REMOVED, Block, compare
+from scheduler.definitions.importing import restore
+from scheduler.definitions.outline import read
 from scheduler.errors import Refused
-from scheduler.importing import restore
 from scheduler.models import DefinitionVersion, TaskDefinition
-from scheduler.outline import read
 from vwed.console.chips import Look
 from vwed.console.confirm import Question, ask
 from vwed.console.permit import require

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from execution.errors import Problem
 from execution.inputs import InputDeclaration
 from execution.values import LONG_MAX, LONG_MIN
-from scheduler.taskjson import parse
+from scheduler.definitions.taskjson import parse
 
 #: Prefix of the inputs' field names, so that no input hides one of ours.
 PREFIX = "in_"

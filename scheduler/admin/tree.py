@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from execution.errors import Problem
-from scheduler.outline import Node, Outline, read
+from scheduler.definitions.outline import Node, Outline, read
 
 #: Rows shown; a definition may have thousands of blocks.
 LIMIT = 2000

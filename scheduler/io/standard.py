@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from scheduler import clock, conf, periodic, retention, wakes
+from scheduler import clock, conf, retention, wakes
+from scheduler.definitions import periodic
 from scheduler.fleet import orders
 from scheduler.io.services import Service
 from storage import matching

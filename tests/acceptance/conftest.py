@@ -12,8 +12,8 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from scheduler import doorbell
+from scheduler.definitions.importing import import_file
 from scheduler.documents import record_document
-from scheduler.importing import import_file
 from scheduler.models import TaskRecord
 from scheduler.states import ENDED, Status
 from scheduler.submission import submit

@@ -9,7 +9,7 @@ import pytest
 from django.db import transaction
 
 from scheduler import continuing, restarting, sites
-from scheduler.importing import import_file
+from scheduler.definitions.importing import import_file
 from scheduler.models import BlockRecord, FleetOrder, JournalEntry, ProcessRow, TaskRecord
 from scheduler.q2.parentage import is_running
 from storage import areas

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from scheduler import clock, definitions
-from scheduler.importing import import_file
+from scheduler import clock
+from scheduler.definitions import switching
+from scheduler.definitions.importing import import_file
 from scheduler.models import TaskDefinition, TaskRecord
 from scheduler.states import ENDED, Status
 from tests.support.clusters import Cluster
@@ -37,7 +38,7 @@ def quick(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> 
 
 
 def switch(row: TaskDefinition, *, on: bool) -> None:
-    definitions.set_periodic(row.pk, on=on, period_ms=PERIOD_MS, delay_ms=0, actor="tests", origin="command")
+    switching.set_periodic(row.pk, on=on, period_ms=PERIOD_MS, delay_ms=0, actor="tests", origin="command")
 
 
 def starts(row: TaskDefinition) -> list[datetime]:

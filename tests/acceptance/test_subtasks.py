@@ -10,7 +10,7 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from scheduler.cancel import cancel
-from scheduler.importing import import_file
+from scheduler.definitions.importing import import_file
 from scheduler.models import BlockRecord, TaskDefinition, TaskRecord
 from scheduler.states import ACTIVE, Status
 from tests.support import workloads

@@ -47,7 +47,7 @@ def cluster() -> Iterator[psutil.Process]:
 
 def measure(runs: int, idle_s: float) -> None:
     """Print latency, idle cost and memory."""
-    from scheduler.importing import import_file
+    from scheduler.definitions.importing import import_file
     from scheduler.models import ProcessRow
     from tests.support.tasks import block, detail, task_file
     from tests.support.waiting import wait_until

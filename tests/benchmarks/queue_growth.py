@@ -60,7 +60,7 @@ def main() -> None:
         django.setup()
         from django.core.management import call_command
 
-        from scheduler.importing import import_file
+        from scheduler.definitions.importing import import_file
         from tests.support.tasks import block, detail, task_file
 
         call_command("migrate", verbosity=0)

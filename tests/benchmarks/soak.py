@@ -36,7 +36,7 @@ def connect(console: Console) -> None:
 
 def install(blocks: int, size: int) -> None:
     """One definition: a loop of ``blocks`` executions that record ``size`` bytes each."""
-    from scheduler.importing import import_file
+    from scheduler.definitions.importing import import_file
 
     inner = block(2, "SetTaskVariableBp", varName="payload", varValue="x" * size)
     loop = block(1, "RepeatNumBp", {"default": [inner]}, num=f"={blocks - 1}")

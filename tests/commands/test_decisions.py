@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.importing import import_file
+from scheduler.definitions.importing import import_file
 from scheduler.models import AuditEntry, TaskRecord
 from scheduler.states import Status
 from tests.commands.invoke import run

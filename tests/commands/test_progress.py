@@ -7,7 +7,7 @@ from io import StringIO
 import pytest
 from django.core.management.base import OutputWrapper
 
-from scheduler.importing import import_file
+from scheduler.definitions.importing import import_file
 from scheduler.models import TaskRecord
 from scheduler.submission import submit
 from tests.support.tasks import block, detail, task_file

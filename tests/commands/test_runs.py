@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from scheduler.importing import import_file
+from scheduler.definitions.importing import import_file
 from scheduler.models import AuditEntry, TaskDefinition, TaskRecord
 from scheduler.states import Status
 from tests.commands.invoke import run

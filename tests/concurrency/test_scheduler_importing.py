@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from scheduler import clock
-from scheduler.importing import Imported, import_file
+from scheduler.definitions.importing import Imported, import_file
+from scheduler.definitions.periodic import PeriodicStarts
 from scheduler.models import AuditEntry, DefinitionVersion, TaskDefinition, TaskRecord
-from scheduler.periodic import PeriodicStarts
 from tests.concurrency.storage_threads import side_by_side
 from tests.support.tasks import block, detail, task_file
 

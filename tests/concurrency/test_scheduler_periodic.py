@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from scheduler import clock, definitions
+from scheduler import clock
+from scheduler.definitions import switching
+from scheduler.definitions.periodic import PeriodicStarts, start_due
 from scheduler.errors import Refused
 from scheduler.models import TaskDefinition, TaskRecord
-from scheduler.periodic import PeriodicStarts, start_due
 from scheduler.states import Status
 from tests.concurrency.storage_threads import side_by_side
 from tests.db.scheduler.making import definition
@@ -40,7 +41,7 @@ def test_a_person_and_the_service_do_not_start_it_together() -> None:
 
         def by_hand(pk: int = task.pk) -> str:
             try:
-                return definitions.start_now(pk, actor="kim", origin="page").record.record_id
+                return switching.start_now(pk, actor="kim", origin="page").record.record_id
             except Refused as refusal:
                 return refusal.code
 

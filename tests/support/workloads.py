@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from django.db.models import Count
 
-from scheduler.importing import import_file
+from scheduler.definitions.importing import import_file
 from scheduler.models import BlockRecord, Effect, FleetOrder, JournalEntry, RunState, TaskRecord, Wait
 from scheduler.states import ENDED, Status
 from scheduler.submission import submit

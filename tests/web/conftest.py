@@ -12,7 +12,7 @@ from django.db import transaction
 from django.test import Client
 
 from scheduler import clock
-from scheduler.importing import import_file
+from scheduler.definitions.importing import import_file
 from scheduler.models import BlockRecord, LogLine, TaskDefinition, TaskRecord
 from scheduler.states import BlockCode, Status
 from storage import areas

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.test import Client
 
 from scheduler import clock
-from scheduler.importing import import_file
+from scheduler.definitions.importing import import_file
 from scheduler.models import AuditEntry, RunState, TaskDefinition, TaskRecord
 from scheduler.starting import start
 from scheduler.states import BlockCode, Status

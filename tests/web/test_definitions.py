@@ -14,7 +14,7 @@ from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 
 from scheduler import clock
-from scheduler.importing import import_file
+from scheduler.definitions.importing import import_file
 from scheduler.models import AuditEntry, DefinitionVersion, TaskDefinition, TaskRecord
 from scheduler.states import Status
 from tests.support.tasks import block, detail

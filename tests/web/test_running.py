@@ -17,9 +17,9 @@ from django.utils import timezone
 from execution.values import load_tagged
 from scheduler.admin.definition_import import pack, unpack
 from scheduler.admin.run_memory import last_values, remember
+from scheduler.definitions.taskfile import SIZE_LIMIT
 from scheduler.models import AuditEntry, TaskDefinition, TaskRecord
 from scheduler.states import Status
-from scheduler.taskfile import SIZE_LIMIT
 from tests.web.conftest import task_file
 
 IMPORT = "/admin/scheduler/taskdefinition/import/"
@@ -121,7 +121,7 @@ def test_the_form_takes_queue_order_number_and_a_later_start(operator: Client, d
     record = TaskRecord.objects.get()
     assert (record.queue, record.out_order_no, record.status) == ("night", "4711", Status.SCHEDULED)
     assert record.due_at == later.replace(second=0, microsecond=0)
-    assert f"A run with the id {record.record_id} exists already" in again.content.decode()
+    assert f"Run {record.record_id} is already there since" in again.content.decode()
 
 
 @pytest.mark.parametrize("when", ["2001-01-01T00:00", "2999-01-01T00:00", "soon"])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from django.db import transaction
 
-from scheduler.importing import import_file
+from scheduler.definitions.importing import import_file
 from scheduler.models import TaskDefinition
 from storage import areas
 from storage.areas import NewLocation
@@ -56,7 +56,7 @@ def prepare() -> Prepared:
     """Make what is missing.
 
     Raises:
-        scheduler.importing.ImportRefused: a file of the demo is broken.
+        scheduler.definitions.importing.ImportRefused: a file of the demo is broken.
     """
     return Prepared(locations=_make_locations(), definitions=_import_definitions())
 

@@ -7,8 +7,8 @@ import random
 
 import pytest
 
+from scheduler.definitions.exporting import export
 from scheduler.errors import Refused
-from scheduler.exporting import export
 from scheduler.models import TaskDefinition, TaskRecord
 from scheduler.states import Status
 from storage.models import Area, StorageLocation

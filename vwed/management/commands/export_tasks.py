@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from scheduler.definitions.exporting import export
 from scheduler.errors import Refused
-from scheduler.exporting import export
 from vwed.management.action import ActionCommand, Answer
 
 

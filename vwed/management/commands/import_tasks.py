@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scheduler import taskfile
+from scheduler.definitions import taskfile
+from scheduler.definitions.importing import Imported, ImportRefused, import_file
 from scheduler.errors import Refused
-from scheduler.importing import Imported, ImportRefused, import_file
 from vwed.management.action import ActionCommand, Answer, actor, problem_json
 
 _WORDS = {"created": "created", "new_version": "new version", "settings": "settings changed", "same": "unchanged"}

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Q
 
-from scheduler import definitions, periodic
+from scheduler.definitions import periodic, switching
 from scheduler.errors import Refused
 from scheduler.models import TaskDefinition
 from vwed.management.action import ActionCommand, Answer, WrongUsage, actor
@@ -36,10 +36,10 @@ class Command(ActionCommand):
         if options["start_now"]:
             if changes:
                 raise WrongUsage("--start-now changes nothing; give the other options in a command of their own.")
-            done = definitions.start_now(row.pk, actor=actor(), origin="command")
+            done = switching.start_now(row.pk, actor=actor(), origin="command")
             return Answer({"record_id": done.record.record_id}, f"{done.record.record_id} is {done.record.status}.")
         if changes:
-            row = definitions.set_periodic(
+            row = switching.set_periodic(
                 row.pk,
                 on=options["on"] or (not options["off"] and row.periodic and row.periodic_enabled),
                 period_ms=options["period"],

@@ -6,7 +6,8 @@ import copy
 from collections.abc import Callable
 from functools import partial
 
-from scheduler import audit, clock, conflicts, periodic
+from scheduler import audit, clock, conflicts
+from scheduler.definitions import periodic
 from scheduler.errors import Refused
 from scheduler.models import TaskDefinition
 from scheduler.submission import Submitted

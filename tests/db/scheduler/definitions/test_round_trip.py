@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scheduler.exporting import export
-from scheduler.importing import ImportRefused, import_file
+from scheduler.definitions.exporting import export
+from scheduler.definitions.importing import ImportRefused, import_file
 from scheduler.models import DefinitionVersion, TaskDefinition
 
 pytestmark = pytest.mark.django_db

@@ -18,7 +18,7 @@ from typing import Any
 
 from execution.errors import Problem
 from execution.values import to_text
-from scheduler.taskjson import BROKEN, depth_of, parse, writable
+from scheduler.definitions.taskjson import BROKEN, depth_of, parse, writable
 
 #: Largest file, and largest sum of what a zip holds.
 SIZE_LIMIT = 16 * 1024 * 1024

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from scheduler import taskfile
-from scheduler.taskfile import TaskFileError, read
+from scheduler.definitions import taskfile
+from scheduler.definitions.taskfile import TaskFileError, read
 
 ROOT: dict[str, Any] = {"id": -1, "name": "-1", "blockType": "RootBp", "children": {"default": []}}
 DETAIL = {"inputParams": [], "outputParams": [], "rootBlock": ROOT}

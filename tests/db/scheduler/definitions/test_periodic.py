@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from django.test.utils import CaptureQueriesContext
 
-from scheduler import clock, conf, definitions, periodic
+from scheduler import clock, conf
+from scheduler.definitions import periodic, switching
+from scheduler.definitions.periodic import PeriodicStarts
 from scheduler.errors import Refused
 from scheduler.models import AuditEntry, TaskDefinition, TaskRecord
-from scheduler.periodic import PeriodicStarts
 from scheduler.states import Status
 from tests.db.scheduler.making import block, definition, say
 
@@ -221,20 +222,20 @@ def test_switching_on_off_and_changing_the_period_set_the_next_start() -> None:
     who = {"actor": "kim", "origin": "command"}
     before = clock.now()
 
-    on = definitions.set_periodic(task.pk, on=True, **who)
+    on = switching.set_periodic(task.pk, on=True, **who)
     started = TaskDefinition.objects.get(pk=task.pk)
     assert on.next_start_at is not None
     assert before + 2 * SECOND <= on.next_start_at <= clock.now() + 2 * SECOND
     assert started.periodic
 
     TaskDefinition.objects.filter(pk=task.pk).update(last_start_at=clock.now())
-    longer = definitions.set_periodic(task.pk, on=True, period_ms=60_000, **who)
+    longer = switching.set_periodic(task.pk, on=True, period_ms=60_000, **who)
     assert longer.next_start_at is not None
     assert longer.next_start_at > clock.now() + 50 * SECOND
 
-    assert definitions.set_enabled(task.pk, False, **who).next_start_at is None
-    assert definitions.set_enabled(task.pk, True, **who).next_start_at is not None
-    assert definitions.set_periodic(task.pk, on=False, **who).next_start_at is None
+    assert switching.set_enabled(task.pk, False, **who).next_start_at is None
+    assert switching.set_enabled(task.pk, True, **who).next_start_at is not None
+    assert switching.set_periodic(task.pk, on=False, **who).next_start_at is None
     assert list(AuditEntry.objects.order_by("pk").values_list("action", flat=True)) == [
         "change_periodic",
         "change_periodic",
@@ -242,7 +243,7 @@ def test_switching_on_off_and_changing_the_period_set_the_next_start() -> None:
         "enable_definition",
         "change_periodic",
     ]
-    definitions.set_periodic(task.pk, on=False, **who)
+    switching.set_periodic(task.pk, on=False, **who)
     assert AuditEntry.objects.count() == 5, "no change, no entry"
 
 
@@ -251,18 +252,18 @@ def test_a_period_that_cannot_be_used_is_refused(given: dict[str, int]) -> None:
     task = definition()
 
     with pytest.raises(Refused, match="cannot be used"):
-        definitions.set_periodic(task.pk, on=True, actor="kim", origin="command", **given)
+        switching.set_periodic(task.pk, on=True, actor="kim", origin="command", **given)
     assert not AuditEntry.objects.exists()
 
 
 def test_starting_now_keeps_the_schedule_and_the_overlap_rule() -> None:
     task = every(1000)
 
-    done = definitions.start_now(task.pk, actor="kim", origin="page")
+    done = switching.start_now(task.pk, actor="kim", origin="page")
 
     task.refresh_from_db()
     assert (done.record.periodic, done.record.created_by, task.next_start_at) == (True, "kim", T0)
     with pytest.raises(Refused, match=r"is still Ready"):
-        definitions.start_now(task.pk, actor="kim", origin="page")
+        switching.start_now(task.pk, actor="kim", origin="page")
     assert look(T0) == told(skipped=1)
     assert AuditEntry.objects.get().object_id == done.record.record_id

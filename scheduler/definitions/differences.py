@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scheduler.outline import Node
-from scheduler.pairing import Pairs, Tree, other_fields, pair, text_of
+from scheduler.definitions.outline import Node
+from scheduler.definitions.pairing import Pairs, Tree, other_fields, pair, text_of
 
 ADDED, REMOVED, SAME = "added", "removed", "same"
 _DETAIL_OWN = frozenset({"inputParams", "rootBlock"})

@@ -14,7 +14,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scheduler.outline import Node, Outline
+from scheduler.definitions.outline import Node, Outline
 
 #: What only the task editor uses.
 _EDITOR = frozenset({"selected", "expanded", "color", "moving"})

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.differences import ADDED, REMOVED, Block, Difference, Value, compare
+from scheduler.definitions.differences import ADDED, REMOVED, Block, Difference, Value, compare
 from tests.support.tasks import block, detail
 
 

@@ -17,7 +17,8 @@ from django.db import IntegrityError
 from execution import plan
 from execution.calls import SubTaskCall
 from execution.errors import PlanErrors, Problem
-from scheduler import audit, callgraph, clock, conf, conflicts, periodic, taskfile
+from scheduler import audit, clock, conf, conflicts
+from scheduler.definitions import callgraph, periodic, taskfile
 from scheduler.errors import Refused, SchedulerError
 from scheduler.models import DefinitionVersion, TaskDefinition
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from scheduler import clock
+from scheduler.definitions.exporting import export, export_version
+from scheduler.definitions.importing import Imported, ImportRefused, check_file, import_file, restore
 from scheduler.errors import Refused
-from scheduler.exporting import export, export_version
-from scheduler.importing import Imported, ImportRefused, check_file, import_file, restore
 from scheduler.models import AuditEntry, DefinitionVersion, TaskDefinition
 
 pytestmark = pytest.mark.django_db

@@ -1,0 +1,1 @@
+"""Task definitions: files in and out, versions and what differs between them, switches and periodic starts."""
