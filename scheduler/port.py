@@ -16,7 +16,9 @@ from django.db import transaction
 from execution.effects import EffectAnswer, OrderView, Pending, Storage, Transacted
 from execution.errors import LeaseLost
 from execution.outcome import Snapshot
-from scheduler import clock, doorbell, gateway_effects, rows, storage_effects, transitions
+from scheduler import clock, doorbell, rows, transitions
+from scheduler.effects import gateway, storage
+from scheduler.effects.asking import Asking
 from scheduler.loading import StartedRun
 from scheduler.models import Effect, FleetOrder
 from scheduler.process import Duty
@@ -82,9 +84,8 @@ class Checkpoint:
         """Carry out an effect in this transaction."""
         run = self._run
         run.touched = True
-        if isinstance(effect, Storage):
-            return storage_effects.carry_out(effect, storage_effects.Asking(run.record_id, run.priority, key, since_ms))
-        return gateway_effects.carry_out(effect, gateway_effects.Asking(run.pk, run.record_id, key, since_ms))
+        asking = Asking(run.pk, run.record_id, run.priority, key, since_ms)
+        return storage.carry_out(effect, asking) if isinstance(effect, Storage) else gateway.carry_out(effect, asking)
 
     def save(self, snapshot: Snapshot) -> None:
         """Write a snapshot of a run that goes on."""

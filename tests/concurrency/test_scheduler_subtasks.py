@@ -10,8 +10,9 @@ from django.db import transaction
 
 from execution.effects import SetOutOrderNo, StartSubTask
 from execution.errors import BlockError
-from scheduler import cancel, clock, executor, gateway_effects, queue, settlement, transitions
-from scheduler.gateway_effects import Asking
+from scheduler import cancel, clock, executor, queue, settlement, transitions
+from scheduler.effects import gateway
+from scheduler.effects.asking import Asking
 from scheduler.models import JournalEntry, RunState, TaskDefinition, TaskRecord, Wait
 from scheduler.states import ENDED, Status
 from tests.concurrency.storage_threads import side_by_side
@@ -116,7 +117,7 @@ def test_the_same_child_started_twice_at_once_is_one_run() -> None:
 
     def start() -> Any:
         with transaction.atomic():
-            return gateway_effects.carry_out(StartSubTask(task.definition_id, {}), Asking(parent.pk, "p", "key", 0))
+            return gateway.carry_out(StartSubTask(task.definition_id, {}), Asking(parent.pk, "p", 1, "key", 0))
 
     answers = side_by_side(start, start)
     assert sorted(answer.created for answer in answers) == [False, True]
@@ -146,7 +147,7 @@ def _attempt(run: TaskRecord, effect: Any) -> Callable[[], str]:
         try:
             with transaction.atomic():
                 TaskRecord.objects.select_for_update().get(pk=run.pk)
-                gateway_effects.carry_out(effect, Asking(run.pk, run.record_id, "key", clock.now_ms()))
+                gateway.carry_out(effect, Asking(run.pk, run.record_id, run.priority, "key", clock.now_ms()))
         except BlockError as error:
             return error.code
         return ""

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 
 from scheduler import clock, priority, sites, submission
+from scheduler.effects.storage import lanes_in_words
 from scheduler.errors import Refused
 from scheduler.explain import explain
 from scheduler.models import AuditEntry, BlockRecord, TaskRecord, Wait
 from scheduler.states import Status
-from scheduler.storage_effects import lanes_in_words
 from storage.models import LaneWait, StorageLocation, StorageRequest
 from storage.states import RequestState
 from tests.db.scheduler.making import assign, block, claim_and_execute, definition, record, status_of

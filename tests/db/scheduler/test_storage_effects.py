@@ -8,9 +8,9 @@ import pytest
 
 from execution.effects import SiteCriteria
 from scheduler import clock, conf, queue, sites
+from scheduler.effects.storage import in_words
 from scheduler.models import BlockRecord, LogLine, TaskRecord, Wait
 from scheduler.states import Status
-from scheduler.storage_effects import in_words
 from storage.models import StorageLocation, StorageRequest
 from tests.db.scheduler.making import assign, block, claim_and_execute, definition, record, status_of
 from tests.db.storage.warehouse import build, lock

@@ -10,8 +10,9 @@ import pytest
 
 from execution.effects import ActOnTask, ReadTask, ReadTaskInput, SetOutOrderNo, TaskExists
 from execution.errors import BlockError
-from scheduler import clock, gateway_effects, taskview
-from scheduler.gateway_effects import Asking
+from scheduler import clock, taskview
+from scheduler.effects import gateway
+from scheduler.effects.asking import Asking
 from scheduler.models import AuditEntry, JournalEntry, LogLine, TaskEvent, TaskRecord
 from scheduler.states import ACTIVE, ENDED, Status
 from tests.concurrency.storage_threads import side_by_side
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def ask(run: TaskRecord, effect: Any) -> Any:
-    return gateway_effects.carry_out(effect, Asking(run.pk, run.record_id, "k", clock.now_ms()))
+    return gateway.carry_out(effect, Asking(run.pk, run.record_id, run.priority, "k", clock.now_ms()))
 
 
 def refused(run: TaskRecord, effect: Any) -> BlockError:
@@ -51,7 +52,7 @@ def test_another_connection_sees_the_state_text_while_the_run_goes_on() -> None:
         return False
 
     # The second block looks while the run is in the middle of its slice.
-    with mock.patch.dict(gateway_effects._ACTIONS, {ActOnTask: look}):
+    with mock.patch.dict(gateway._ACTIONS, {ActOnTask: look}):
         assert claim_and_execute(run) == Status.FINISHED
     assert seen == [("at the gate", "running")]
 

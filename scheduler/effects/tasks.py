@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import IntegrityError, transaction
 
@@ -30,12 +30,10 @@ from execution.effects import (
 )
 from execution.values import load_tagged
 from scheduler import cancel, continuing, pausing, submission, subtasks, taskview
+from scheduler.effects.asking import Action, Asking
 from scheduler.errors import Refused
 from scheduler.models import TaskRecord
 from scheduler.states import Status
-
-if TYPE_CHECKING:
-    from scheduler.gateway_effects import Action, Asking
 
 
 def _start_child(effect: StartSubTask, asking: Asking) -> SubTaskStarted:

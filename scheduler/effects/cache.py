@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from execution.effects import ClearCache, PublishEvent, ReadCache, Transacted, WriteCache
 from scheduler import cache, events
-
-if TYPE_CHECKING:
-    from scheduler.gateway_effects import Action, Asking
+from scheduler.effects.asking import Action, Asking
 
 
 def _read(effect: ReadCache, asking: Asking) -> str | None:

@@ -1,13 +1,13 @@
 """The engine's storage effects, carried out by the storage package: values in, values out, in the caller's transaction.
 
 Neither side knows the other's types; these are the places that know both: here what may have to wait, in
-``scheduler.storage_values`` what never does.
+``scheduler.effects.storage_values`` what never does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -26,8 +26,10 @@ from execution.effects import (
     Withdraw,
 )
 from execution.errors import BlockError
-from scheduler import clock, conf, settlement, storage_values
-from scheduler.storage_values import criteria_of
+from scheduler import clock, conf, settlement
+from scheduler.effects import storage_values
+from scheduler.effects.asking import Action, Asking
+from scheduler.effects.storage_values import criteria_of
 from storage import finding, locations, requests
 from storage.criteria import Wanted
 from storage.errors import StorageError
@@ -41,16 +43,6 @@ _LOCK_PERIOD_MS = 2000
 _UNLOCK_PERIOD_MS = 3000
 #: Locations named in a wait's arguments.
 _SHOWN = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """Who asks: the run, and under which key the request is known. ``since_ms`` is when it first had to wait."""
-
-    record_id: str
-    priority: int
-    key: str
-    since_ms: int
 
 
 def carry_out(effect: Storage, asking: Asking) -> Any | Pending:
@@ -164,7 +156,7 @@ def _withdraw(effect: Withdraw, asking: Asking) -> None:
         settlement.follow_up_later(Ended(ended.site_ids, ended.next_keys))
 
 
-_ACTIONS: Mapping[type[Storage], Callable[[Any, Asking], Any]] = {
+_ACTIONS: Mapping[type[Storage], Action] = {
     AcquireSite: _acquire,
     AcquireLaneSite: _acquire_in_lane,
     LockSite: _lock,

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from execution.effects import Pending, Transacted
 from execution.errors import BlockError
-from scheduler import cache_effects, task_effects
+from scheduler.effects import cache, tasks
+from scheduler.effects.asking import Action, Asking
 from scheduler.errors import Refused
-
-
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """The run that asks, and under which key. ``since_ms`` is when it first had to wait."""
-
-    pk: int
-    record_id: str
-    key: str
-    since_ms: int
-
-
-Action = Callable[[Any, Asking], Any]
 
 
 def carry_out(effect: Transacted, asking: Asking) -> Any | Pending:
@@ -37,4 +24,4 @@ def carry_out(effect: Transacted, asking: Asking) -> Any | Pending:
         raise BlockError(refusal.code, refusal.message, remedy=refusal.remedy) from refusal
 
 
-_ACTIONS: Mapping[type[Transacted], Action] = {**cache_effects.ACTIONS, **task_effects.ACTIONS}
+_ACTIONS: Mapping[type[Transacted], Action] = {**cache.ACTIONS, **tasks.ACTIONS}
