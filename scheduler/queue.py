@@ -10,17 +10,14 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
-from django.db.models import Min
 
 from scheduler import clock, conf, transitions
 from scheduler.models import TaskRecord
 from scheduler.states import ACTIVE, Status
-
-_TIMED = (Status.SCHEDULED, Status.WAITING)
 
 
 def promote(limit: int = 500) -> int:
@@ -28,12 +25,6 @@ def promote(limit: int = 500) -> int:
     now = connection.ops.adapt_datetimefield_value(clock.now())
     pks = _keys("status IN ('scheduled', 'waiting') AND due_at <= %s ORDER BY due_at LIMIT %s", [now, limit])
     return transitions.promote(pks) if pks else 0
-
-
-def next_due() -> datetime | None:
-    """When the next run becomes due by time, or ``None``."""
-    first: datetime | None = TaskRecord.objects.filter(status__in=_TIMED).aggregate(first=Min("due_at"))["first"]
-    return first
 
 
 def look(queues: Sequence[str]) -> tuple[bool, bool]:

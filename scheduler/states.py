@@ -63,8 +63,6 @@ FACES: dict[Status, Face] = {
 ENDED = frozenset({Status.FINISHED, Status.CANCELLED, Status.FAILED, Status.UNRECOVERABLE})
 #: Everything an operator calls active.
 ACTIVE = frozenset(set(Status) - ENDED)
-#: Queued: nobody works on it and nothing has to happen first but time.
-QUEUED = frozenset({Status.SCHEDULED, Status.READY, Status.CLAIMED})
 
 #: The state machine. The diagram in ARCHITECTURE.md is compared with it by a test.
 TRANSITIONS: dict[Status, frozenset[Status]] = {

@@ -91,8 +91,3 @@ class LocationAction(models.TextChoices):
     ENABLED = "enabled", _("Enabled")
     SYNC = "sync", _("Sensor state changed")
     ATTRIBUTE = "attribute", _("Attribute changed")
-
-
-#: Actions that take the lock for ``holder``, and those after which nobody holds it: the audit of R2 folds these.
-LOCKING_ACTIONS = (LocationAction.LOCKED, LocationAction.GRANTED)
-FREEING_ACTIONS = (LocationAction.UNLOCKED, LocationAction.FORCED, LocationAction.RELEASED)

@@ -49,7 +49,7 @@ def _parsed(text: str, kind: type, words: str) -> Any:
 class ToObjectParams:
     """Parameters of StringToJsonObjectBp."""
 
-    convert_string: dict[str, Any] | None = param(  # noqa: RUF009 - only declares a field
+    convert_string: dict[str, Any] | None = param(
         json_object, required=True, help="The text, at most 1,000,000 characters. A map is taken as it is."
     )
 
@@ -58,7 +58,7 @@ class ToObjectParams:
 class ToArrayParams:
     """Parameters of StringToJsonArrayBp."""
 
-    convert_string: list[Any] | None = param(  # noqa: RUF009 - only declares a field
+    convert_string: list[Any] | None = param(
         json_array, required=True, help="The text, at most 1,000,000 characters. A list is taken as it is."
     )
 

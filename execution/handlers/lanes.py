@@ -20,7 +20,7 @@ class LaneParams:
     """Parameters of GetIdleCrowdedSiteBp."""
 
     filled: bool | None = param(flag, required=True, help="To take a load (true), or to put one (false).")
-    group_name: Any = param(names, required=True, help="The lanes, tried in this order.")  # noqa: RUF009 - only declares a field
+    group_name: Any = param(names, required=True, help="The lanes, tried in this order.")
     content: str | None = param(goods, help="Take only this content; left out: any.")
     lock: bool | None = param(flag, help="Whether to lock what is found for this run; left out: no.")
     retry: bool | None = param(flag, help="Whether to wait when there is none; left out: yes.")

@@ -27,14 +27,14 @@ class RepeatNumParams:
 class IterateListParams:
     """Parameters of IterateListBp."""
 
-    list: Any = param(list_of, help="The items, also as text with a JSON list; left out: no round.")  # noqa: RUF009 - only declares a field
+    list: Any = param(list_of, help="The items, also as text with a JSON list; left out: no round.")
 
 
 @dataclass(slots=True)
 class WhileParams:
     """Parameters of WhileBp."""
 
-    loop_condition: Any = param(  # noqa: RUF009 - only declares a field
+    loop_condition: Any = param(
         anything, deferred=True, required=True, help="Goes on while its text is ``true`` in any case."
     )
     retry_period: int | None = param(duration, help="Pause between two rounds; left out: 1000, at 0 none.")

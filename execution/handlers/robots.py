@@ -56,7 +56,7 @@ class SelectAgvParams:
     vehicle: str | None = param(text, help="Only this robot; left out: the fleet chooses.")
     tag: str | None = param(text, help="Only robots with this label.")
     group: str | None = param(text, help="Only robots of this group.")
-    key_route: Any = param(  # noqa: RUF009 - only declares a field
+    key_route: Any = param(
         anything, advised=True, help="The locations the fleet plans with: a list, or names with commas between them."
     )
     key_task: str | None = param(

@@ -87,8 +87,8 @@ class WriteParams:
 class BatchParams:
     """Parameters of BatchSettingSiteBp."""
 
-    site_ids: Any = param(names, help="The locations.")  # noqa: RUF009 - only declares a field
-    group_names: Any = param(names, help="The groups, all of whose locations are set.")  # noqa: RUF009 - only declares a field
+    site_ids: Any = param(names, help="The locations.")
+    group_names: Any = param(names, help="The groups, all of whose locations are set.")
     filled: bool | None = param(flag, help="Filled (true) or empty; left out: as it is.")
     content: str | None = param(goods, help="The goods code; left out: as it is.")
     type: bool | None = param(flag, help="Physical (true) or logical; left out: as it is.")

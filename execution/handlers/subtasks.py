@@ -28,7 +28,7 @@ class SubTaskParams:
     if_async: bool | None = param(
         flag, help="Whether to go on at once instead of waiting for the end of the child. Left out: waits."
     )
-    inputs: Any = extras("", help="Inputs of the child, by the names it declares.")  # noqa: RUF009 - only declares a field
+    inputs: Any = extras("", help="Inputs of the child, by the names it declares.")
 
 
 @block(

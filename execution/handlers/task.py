@@ -95,7 +95,7 @@ class EventParams:
 class ResponseParams:
     """Parameters of SetResponseBp."""
 
-    body: Any = param(anything, help="Any value; as JSON at most 65,536 characters long. Left out: null.")  # noqa: RUF009 - only declares a field
+    body: Any = param(anything, help="Any value; as JSON at most 65,536 characters long. Left out: null.")
     code: int | None = param(whole32, help="The status of the answer; left out: 200.")
 
 

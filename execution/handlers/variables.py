@@ -17,7 +17,7 @@ class SetTaskVariableParams:
     """Parameters of SetTaskVariableBp."""
 
     var_name: str | None = param(text, required=True, help="The variable's name, any text.")
-    var_value: Any = param(anything, advised=True, help="The value, kept as the expression gives it.")  # noqa: RUF009 - only declares a field
+    var_value: Any = param(anything, advised=True, help="The value, kept as the expression gives it.")
 
 
 @block(

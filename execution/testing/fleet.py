@@ -8,8 +8,6 @@ from typing import Any
 
 from execution.effects import EffectAnswer, OrderView
 
-_OPEN = frozenset({"CREATED", "RUNNING"})
-
 
 @dataclass(slots=True)
 class FakeOrder:

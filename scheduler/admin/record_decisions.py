@@ -12,7 +12,7 @@ from scheduler.admin.record_verbs import DECIDE, Action, Outcome, Rows, WrongVal
 from scheduler.errors import Refused
 from scheduler.models import FleetOrder, TaskDefinition, TaskRecord
 from scheduler.states import ENDED, Status
-from storage.models import StorageLocation
+from storage import selectors
 from vwed.console.confirm import Answer, Asked, Question
 
 #: Before the names of outputs in the form, so that none hides a field of ours.
@@ -166,13 +166,8 @@ def _restarted(n: int) -> str:
 # --- Locks left behind -----------------------------------------------------------------------------------------------
 
 
-def _held(rows: Rows) -> list[str]:
-    held = StorageLocation.objects.filter(locked_by__in=ids(rows)).order_by("site_id")
-    return list(held.values_list("site_id", flat=True))
-
-
 def _ask_release(rows: Rows) -> Question:
-    held = _held(rows)
+    held = selectors.held_by(rows[0].record_id)
     if not held:
         raise Refused("nothing_held", "This run holds no location.")
     title = ngettext("Release %(n)s location", "Release %(n)s locations", len(held)) % {"n": len(held)}
@@ -185,13 +180,12 @@ def _ask_release(rows: Rows) -> Question:
 
 
 def _release(rows: Rows, actor: str, answer: Answer) -> Outcome:
-    done = left = 0
-    for row in rows:
-        held = _held([row])
-        if held:
-            result = sites.unlock(held, row.record_id, actor=actor, origin="page", reason=answer.reason)
-            done, left = done + len(result.done), left + len(result.refused)
-    return Outcome(done, left=left)
+    holder = rows[0].record_id
+    held = selectors.held_by(holder)
+    if not held:
+        return Outcome(0)
+    result = sites.unlock(held, holder, actor=actor, origin="page", reason=answer.reason)
+    return Outcome(len(result.done), left=len(result.refused))
 
 
 def _released(n: int) -> str:

@@ -176,7 +176,7 @@ def test_cancel_ends_a_run_that_nobody_works_on_with_audit() -> None:
     ran = run("cancel_task", "r-1", "--reason", "not needed", "--json")
 
     assert ran.code == 0
-    assert ran.json() == {"cancelled": ["r-1"], "requested": [], "ended": [], "unknown": []}
+    assert ran.json() == {"cancelled": ["r-1"], "requested": [], "ended": [], "refused": {}, "unknown": []}
     assert TaskRecord.objects.get().status == Status.CANCELLED
     assert AuditEntry.objects.filter(object_id="r-1", reason="not needed").exists()
 

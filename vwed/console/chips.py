@@ -68,8 +68,3 @@ def status_chip(status: str) -> SafeString:
     known = Status(status)
     face = FACES[known]
     return chip(known.label, face.icon, face.tone, face.shape)
-
-
-def look_chip(look: Look, shape: str = "plain") -> SafeString:
-    """Chip of a look."""
-    return chip(look.word, look.icon, look.tone, shape)

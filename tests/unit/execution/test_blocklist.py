@@ -66,7 +66,7 @@ def test_what_a_block_does_not_say_is_noticed() -> None:
     class Params:
         """Parameters."""
 
-        text: Any = param(lambda value: value)  # noqa: RUF009 - only declares a field
+        text: Any = param(lambda value: value)
 
     registry = Registry()
     registry.block("DumbBp", params=Params, outputs={"x": ""})(lambda run, params: None)

@@ -143,9 +143,9 @@ def test_a_plain_handler_may_answer_outputs_or_one_act() -> None:
 
 @dataclass(slots=True)
 class Sample:
-    max_speed: Any = param(number, name="max_speed")  # noqa: RUF009 - only declares a field
-    retry_times: Any = param(whole, required=True)  # noqa: RUF009 - only declares a field
-    more: Any = extras("var_")  # noqa: RUF009 - only declares a field
+    max_speed: Any = param(number, name="max_speed")
+    retry_times: Any = param(whole, required=True)
+    more: Any = extras("var_")
 
 
 def test_a_parameter_is_named_in_camel_case_unless_told() -> None:

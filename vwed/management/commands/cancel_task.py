@@ -6,8 +6,9 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from scheduler.cancel import CancelResult, cancel
+from scheduler.cancel import cancel
 from vwed.management.action import ActionCommand, Answer, actor
+from vwed.management.outcome import outcome
 
 
 class Command(ActionCommand):
@@ -29,25 +30,10 @@ class Command(ActionCommand):
             origin="command",
             release_sites=options["release_sites"],
         )
-        document = {
-            "cancelled": list(result.cancelled),
-            "requested": list(result.requested),
-            "ended": list(result.ended),
-            "unknown": list(result.unknown),
+        said = {
+            "cancelled": result.cancelled,
+            "is running and stops at its next block": result.requested,
+            "had ended already": result.ended,  # as it should be: no refusal
         }
-        return Answer(document, "\n".join(_lines(result)), _failure(result))
-
-
-def _lines(result: CancelResult) -> list[str]:
-    return [
-        *(f"{each}: cancelled" for each in result.cancelled),
-        *(f"{each}: is running and stops at its next block" for each in result.requested),
-        *(f"{each}: had ended already" for each in result.ended),
-    ]
-
-
-def _failure(result: CancelResult) -> str:
-    """What was not done; ids that had ended are as they should be."""
-    if not result.unknown:
-        return ""
-    return f"There is no task record {', '.join(result.unknown)}. Ids are shown by run_task and under Task records."
+        lists = {"cancelled": list(result.cancelled), "requested": list(result.requested), "ended": list(result.ended)}
+        return outcome(said, {}, result.unknown, **lists)
