@@ -219,9 +219,11 @@ def test_every_wait_says_why_since_and_links_its_holder(
     assert card.sentence
     assert "{time}" not in card.sentence
     assert "{group}" not in card.sentence
-    # Half of the time has passed, and what making the page took.
-    assert card.attempt is not None
-    assert 499 <= card.attempt < 700
+    if code == "child":  # it may take as long as it likes
+        assert card.attempt is None
+    else:  # half of the time has passed, and what making the page took
+        assert card.attempt is not None
+        assert 499 <= card.attempt < 700
     assert f"/taskrecord/{holder.pk}/change/" in text
 
 
