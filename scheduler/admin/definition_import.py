@@ -118,6 +118,7 @@ def _preview(found: Sequence[Imported], data: bytes) -> dict[str, Any]:
     return {
         "preview": [(each, LOOKS[each.action], each.problems[:SHOWN_OF_ONE]) for each in found],
         "possible": possible,
+        "importable": possible - counts["same"],
         "refused": counts["refused"],
         "unchanged": counts["same"],
         "one_by_one": len(found) <= CHOSEN_ONE_BY_ONE,

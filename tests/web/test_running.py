@@ -268,6 +268,15 @@ def test_a_check_changes_nothing_and_says_what_would_happen(engineer: Client) ->
     assert not TaskDefinition.objects.exists()
 
 
+def test_what_a_check_found_unchanged_is_not_counted_as_importable(engineer: Client) -> None:
+    engineer.post(IMPORT, upload("a.task", task_file("Old")))
+    data = json.loads(task_file("Old")) + json.loads(task_file("New"))
+
+    said = engineer.post(IMPORT, upload("b.task", json.dumps(data).encode(), "check")).content.decode()
+
+    assert "1 definition can be imported. 1 is unchanged." in said
+
+
 def test_an_import_makes_definitions_and_exports_them_unchanged(engineer: Client) -> None:
     engineer.post(IMPORT, upload("a.task", task_file("New")))
     exported = engineer.get("/admin/scheduler/taskdefinition/export/?label=New").content

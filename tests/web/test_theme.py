@@ -49,3 +49,9 @@ def test_static_files_are_answered_whole_and_checked_by_their_date() -> None:
     assert head.status_code == 200
     assert "javascript" in head["Content-Type"]
     assert client.get("/static/vwed/no-such-file.js").status_code == 404
+
+
+def test_marks_of_direction_in_a_text_turn_no_text_beside_it() -> None:
+    sheet = Client().get("/static/vwed/console.css").content.decode()
+
+    assert "body :is(a, b, code, span, strong, small, em, label) { unicode-bidi: isolate; }" in sheet
