@@ -92,6 +92,12 @@ class Checkpoints:
             final=True,
         )
 
+    def look(self) -> int:
+        """The time. Log lines of blocks whose records are not kept are written before they fill the memory."""
+        if len(self._recording.logs) >= self._limits.flush_rows:
+            self.checkpoint()
+        return self.port.now_ms()
+
     def checkpoint(self) -> None:
         """Write what has come together, and the state."""
         with self.port_errors(), self.port.checkpoint() as tx:

@@ -10,7 +10,8 @@ class Limits:
     """Bounds of one slice and one run. Times in milliseconds, sizes in bytes or characters.
 
     ``max_steps``: blocks and rounds without waiting, over all slices; ``while_rounds_kept``: rounds of a while loop
-    whose block records are kept; ``block_rows``: block records that one run keeps, the newest.
+    whose block records are kept; ``block_rows``: block records that one run keeps, the newest;
+    ``log_lines``: the same for lines of its log.
 
     ``slice_steps=1`` ends the slice after every block: the switch of the equivalence test.
     """
@@ -25,6 +26,7 @@ class Limits:
     max_steps: int = 5_000_000
     while_rounds_kept: int = 100
     block_rows: int = 50_000
+    log_lines: int = 50_000
     path_ring: int = 200
     require_key_route: bool = True
     strict_variables: bool = False

@@ -83,6 +83,7 @@ class Snapshot:
 
     ``blocks`` and ``logs`` hold only what is new or changed since the last snapshot; ``forget`` is deleted after them.
     ``facts`` are the changed facts of ``effects.SetFacts``; ``blocks_run`` counts block executions since the start.
+    ``logs_kept``: after the new log lines are written, only so many of the run are kept, the newest (``None``: all).
     """
 
     state: str | None
@@ -96,6 +97,7 @@ class Snapshot:
     first_block_ms: int | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     forget: Sequence[Forgotten] = ()
+    logs_kept: int | None = None
     blocks_run: int = 0
 
 

@@ -24,7 +24,8 @@ class Recording:
     """Collects until ``snapshot`` is committed and ``written`` is called.
 
     Of the block records a run keeps the newest, and of a loop that may run for ever those of its last rounds: what is
-    forgotten before it was written is never written. ``trimmed`` is the last one that the run no longer keeps.
+    forgotten before it was written is never written. ``trimmed`` is the last one that the run no longer keeps;
+    ``logged`` counts the lines of the log that are kept, as far as they are written.
     """
 
     def __init__(self, context: TaskContext, limits: Limits) -> None:
@@ -34,6 +35,7 @@ class Recording:
         self.facts: dict[str, Any] = {}
         self.seq = 0
         self.trimmed = 0
+        self.logged = 0
         self.saved = 0
         self.vehicles: list[str] = []
         self.first_block: int | None = None
@@ -113,6 +115,16 @@ class Recording:
             self._forget(Forgotten(0, last))
             self.trimmed = last
 
+    def _shorten(self, *, ended: bool) -> int | None:
+        """The same for the log: how many lines are to be kept, when there are too many."""
+        most = self._limits.log_lines
+        over = self.logged + len(self.logs) - most
+        if not self.logs or over <= 0 or (over < most // 10 and not ended):
+            return None
+        self.log("", Log("log.shortened", {"kept": most}, level=4), self.logs[-1].at_ms)
+        del self.logs[:-most]
+        return most
+
     def state_text(self, text: str) -> None:
         """The record's state description goes into the next snapshot."""
         self._state_text = clean(text, 500)
@@ -135,6 +147,8 @@ class Recording:
     def snapshot(self, branches: Mapping[str, Branch], state: Callable[[], str] | None) -> Snapshot:
         """Everything not yet written, with rows for blocks that are still open. ``state`` ``None``: the run ends."""
         self._trim(ended=state is None)
+        logs_kept = self._shorten(ended=state is None)
+        self.logged = self.logged + len(self.logs) if logs_kept is None else logs_kept
         for branch in branches.values():
             top = len(branch.stack) - 1
             for position, frame in enumerate(branch.stack):
@@ -155,6 +169,7 @@ class Recording:
             facts=self.facts,
             forget=self._forgotten,
             blocks_run=self.seq,
+            logs_kept=logs_kept,
         )
 
     def written(self) -> None:

@@ -75,6 +75,7 @@ def dump(
         "failed": failed,
         "steps": 0 if failed else steps,
         "trimmed": recording.trimmed,
+        "logged": recording.logged,
         "ready": ready,
         "branches": [_dump_branch(branch) for branch in branches.all.values()],
     }
@@ -180,7 +181,7 @@ def load(
             raise StateError(f"The state has format {data['v']}; this program reads {VERSION}.")
         _load_context(data, context)
         recording.seq, recording.vehicles, recording.first_block = data["seq"], data["vehicles"], data["first"]
-        recording.saved, recording.trimmed = recording.seq, data["trimmed"]
+        recording.saved, recording.trimmed, recording.logged = recording.seq, data["trimmed"], data["logged"]
         for item in data["branches"]:
             branch = _load_branch(item, plan, branches)
             branches.all[branch.key] = branch

@@ -151,14 +151,14 @@ class Run:
         steps, stack, limits, context = self._steps, branch.stack, self.limits, self.context
         recording, scope, here = self._recording, self.context.scope, self._here
         row_text, flush, new, walked = limits.row_text, limits.flush_rows, tuple.__new__, context.path.append
-        now_ms, stop_requested, most_steps, slice_end = port.now_ms, port.stop_requested, steps.most, steps.slice_end
+        look, stop_requested, most_steps, slice_end = steps.look, port.stop_requested, steps.most, steps.slice_end
         now = current = 0
         if branch.heading is not None and not steps.goes_on(branch, branch.heading):
             return
         while True:
             current -= 1
             if current < 0:
-                now, current = now_ms(), _CLOCK_EVERY
+                now, current = look(), _CLOCK_EVERY
             if steps.count >= most_steps or (now >= slice_end and steps.count):
                 steps.slice_over(branch)
                 return

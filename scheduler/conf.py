@@ -41,6 +41,7 @@ class Values:
     max_steps: int = 5_000_000
     while_rounds_kept: int = 100
     block_rows: int = 50_000
+    log_lines: int = 50_000
     max_task_depth: int = 20
     cache_entries: int = 10_000
     cache_text: int = 65_536
@@ -100,6 +101,7 @@ class Values:
             max_steps=self.max_steps,
             while_rounds_kept=self.while_rounds_kept,
             block_rows=self.block_rows,
+            log_lines=self.log_lines,
         )
 
 

@@ -45,6 +45,8 @@ def save(pk: int, attempt: int, snapshot: Snapshot) -> None:
         save_blocks(pk, attempt, snapshot.blocks)
     if snapshot.logs:
         save_logs(pk, snapshot.logs)
+    if snapshot.logs_kept is not None:
+        shorten_log(pk, snapshot.logs_kept)
     if snapshot.effects:
         save_effects(pk, snapshot.effects)
     if snapshot.forget:
@@ -103,6 +105,19 @@ def save_logs(pk: int, lines: Iterable[LogRow]) -> None:
     """Append log lines."""
     sql = _insert(LogLine._meta.db_table, _LOGS, (), (), connection.vendor)
     _many(sql, [(pk, at, level, block[:190], code[:64], args) for at, level, block, code, args in lines])
+
+
+def shorten_log(pk: int, kept: int) -> None:
+    """Delete all but the newest ``kept`` lines of a run's log. Two statements, on the index of a run's lines."""
+    table = LogLine._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT id FROM {table} WHERE record_id = %s ORDER BY id DESC LIMIT 1 OFFSET %s",  # noqa: S608 - our names
+            [pk, kept],
+        )
+        last = cursor.fetchone()
+        if last is not None:
+            cursor.execute(f"DELETE FROM {table} WHERE record_id = %s AND id <= %s", [pk, *last])  # noqa: S608
 
 
 def save_effects(pk: int, effects: Iterable[EffectRow]) -> None:

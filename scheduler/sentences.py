@@ -50,6 +50,7 @@ LOGS: Mapping[str, Promise | str] = {
     "skip.begun": _("{block} skips to {target}."),
     "skip.reached": _("The skip has reached {block}."),
     "skip.missed": _("The skip to {target} never reached it; the rest of the task was skipped."),
+    "log.shortened": _("This log keeps the newest {kept} lines; older ones were deleted."),
     "site.was-not-locked": _("Location {site} was not locked; there was nothing to unlock."),
     "waits_for_holder": _("Waits: location {site} is locked by {holder}."),
     "order.failed": _("The fleet reports a failure of order {order} ({robot}): {reason}"),

@@ -105,6 +105,8 @@ class MemoryPort:
             self.blocks[row.seq] = row
             self.rows_written.append(row)
         self.logs.extend(snapshot.logs)
+        if snapshot.logs_kept is not None:
+            del self.logs[: -snapshot.logs_kept]
         for effect in snapshot.effects:
             self.effects.setdefault(effect.key, effect)
             self.effects_written.append(effect.key)

@@ -115,6 +115,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "rounds",
     ),
     _declare("block_rows", ENGINE, (1000, 10_000_000), NEXT, _("Block records kept of one run, the newest."), "rows"),
+    _declare("log_lines", ENGINE, (1000, 10_000_000), NEXT, _("Log lines kept of one run, the newest."), "rows"),
     _declare("max_task_depth", ENGINE, (1, 100), NEW, _("How deep sub-tasks may call sub-tasks."), "calls"),
     _declare("cache_entries", ENGINE, (10, 1_000_000), NOW, _("Values the shared cache may hold."), "values"),
     _declare(

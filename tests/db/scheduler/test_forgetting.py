@@ -7,9 +7,9 @@ import json
 import pytest
 from django.test.utils import CaptureQueriesContext
 
-from execution.outcome import BlockRow, Forgotten, Snapshot
+from execution.outcome import BlockRow, Forgotten, LogRow, Snapshot
 from scheduler import conf, rows
-from scheduler.models import BlockRecord
+from scheduler.models import BlockRecord, LogLine
 from scheduler.states import Status
 from tests.db.scheduler.making import assign, block, claim_and_execute, definition, record, say
 
@@ -108,3 +108,40 @@ def test_a_run_keeps_its_newest_records_and_those_of_open_blocks() -> None:
     assert run.blocks_run == 1 + 3 * (1 + 900)
     assert kept(run.pk)[-1] == run.blocks_run
     assert len(kept(run.pk)) <= 1001
+
+
+def lines(pk: int) -> list[str]:
+    return list(LogLine.objects.filter(record_id=pk).order_by("id").values_list("code", flat=True))
+
+
+def test_a_log_is_shortened_to_its_newest_lines_and_another_runs_is_not() -> None:
+    run, other = record(), record()
+    for pk in (run.pk, other.pk):
+        rows.save_logs(pk, [LogRow(1, 1, "a", f"old{number}", "{}") for number in range(10)])
+
+    rows.save(run.pk, 1, Snapshot(state=None, logs=[LogRow(2, 1, "a", "new", "{}")], logs_kept=3))
+
+    assert lines(run.pk) == ["old8", "old9", "new"]
+    assert len(lines(other.pk)) == 10
+
+
+def test_a_log_that_is_not_too_long_stays() -> None:
+    run = record()
+
+    rows.save(run.pk, 1, Snapshot(state=None, logs=[LogRow(2, 1, "a", "new", "{}")], logs_kept=1))
+
+    assert lines(run.pk) == ["new"]
+
+
+def test_a_run_that_prints_for_ever_keeps_its_last_lines() -> None:
+    run = record(definition(block("RepeatNumBp", block("RepeatNumBp", say("x"), num="100"), num="13")))
+    conf.use(lambda: conf.Values(log_lines=1000, slice_ms=5))
+    try:
+        while (status := claim_and_execute(run)) == Status.READY:
+            pass
+    finally:
+        conf.use(None)
+    assert status == Status.FINISHED
+    kept = lines(run.pk)
+    assert len(kept) == 1000
+    assert "log.shortened" in kept

@@ -174,6 +174,51 @@ def test_records_that_are_forgotten_before_they_are_written_are_never_written() 
     assert len(result.port.rows_written) <= 13
 
 
+# --- The newest log lines ---
+
+
+@pytest.mark.parametrize("slice_steps", [1, 60, 1_000_000])
+def test_a_run_keeps_its_newest_log_lines_and_says_so(slice_steps: int) -> None:
+    seen: list[int] = []
+    shortened: list[int | None] = []
+
+    def look(number: int, port: MemoryPort, end: SliceEnd) -> None:
+        seen.append(len(port.logs))
+        shortened.append(end.snapshot.logs_kept)
+
+    limits = Limits(log_lines=200, flush_rows=50, slice_steps=slice_steps)
+    inner = block("q", "RepeatNumBp", say("a", expr("'line ' + blocks.r.index + '.' + blocks.q.index")), num=100)
+    result = run(block("r", "RepeatNumBp", inner, num=10), limits=limits, on_slice=look)
+    assert max(seen) <= 200 + 20 + 50
+    assert len(result.port.logs) == 200
+    assert json.loads([line for line in result.port.logs if line.code == "block.print"][-1].args) == {
+        "message": "line 10.100"
+    }
+    told = [json.loads(line.args) for line in result.port.logs if line.code == "log.shortened"]
+    assert told
+    assert told[0] == {"kept": 200}
+    assert sum(kept is not None for kept in shortened) <= 1000 // 20 + 1, "a statement now and then"
+
+
+def test_a_run_with_few_log_lines_keeps_them_all() -> None:
+    result = run(block("r", "RepeatNumBp", say("a", "a"), num=200), limits=Limits(log_lines=200, slice_steps=7))
+    assert [line.code for line in result.port.logs] == ["block.print"] * 200
+
+
+def test_log_lines_are_written_before_they_fill_the_memory() -> None:
+    most = 0
+
+    class Watching(MemoryPort):
+        def commit(self, snapshot: Any, outcome: Any = None) -> None:
+            nonlocal most
+            most = max(most, len(snapshot.logs) if snapshot is not None else 0)
+            super().commit(snapshot, outcome)
+
+    loop = counting(3000, say("a", "a"), printContinuously=True)
+    run(loop, port=Watching(), limits=Limits(flush_rows=100, while_rounds_kept=10))
+    assert most <= 150, "records of old rounds are not written; the lines of their log are"
+
+
 # --- A hundred thousand rounds ---
 
 
