@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from scheduler import conf, doorbell, queue
-from scheduler.cancel import cancel
+from scheduler.commands.cancel import cancel
 from scheduler.executor import execute
 from scheduler.io.main import serve
 from scheduler.models import TaskRecord

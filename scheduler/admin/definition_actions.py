@@ -15,10 +15,10 @@ from execution.values import load_tagged, to_plain
 from scheduler.admin.definition_page import declared
 from scheduler.admin.run_form import PREFIX, RunForm
 from scheduler.admin.run_memory import last_values, remember
+from scheduler.commands.starting import start
 from scheduler.definitions.exporting import export, export_version
 from scheduler.errors import Refused
 from scheduler.models import TaskDefinition, TaskRecord
-from scheduler.starting import start
 from vwed.admin_base import page
 from vwed.console import formats
 from vwed.console.permit import require, require_view

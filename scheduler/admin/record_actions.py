@@ -11,10 +11,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from scheduler import cancel, pausing
-from scheduler import priority as priorities
 from scheduler.admin.record_decisions import DECISIONS, skip_action
 from scheduler.admin.record_verbs import Action, Offer, Outcome, Rows, WrongValues, command, ids
+from scheduler.commands import cancel, pausing
+from scheduler.commands import priority as priorities
 from scheduler.errors import Refused
 from scheduler.models import FleetOrder, RunState, TaskRecord
 from scheduler.states import ACTIVE, Status

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from scheduler import continuing, restarting, sites
 from scheduler.admin.record_verbs import DECIDE, Action, Outcome, Rows, WrongValues, command, ids, of_attempts
+from scheduler.commands import continuing, restarting, sites
 from scheduler.errors import Refused
 from scheduler.models import FleetOrder, TaskDefinition, TaskRecord
 from scheduler.states import ENDED, Status

@@ -16,7 +16,7 @@ from execution.values import load_tagged, to_plain
 from scheduler import clock, explain, left_behind
 from scheduler.admin.record_actions import offered
 from scheduler.admin.waits import cards
-from scheduler.continuing import CONTINUABLE
+from scheduler.commands.continuing import CONTINUABLE
 from scheduler.models import BlockRecord, LogLine, ProcessRow, TaskRecord
 from scheduler.sentences import log_sentence
 from scheduler.states import ACTIVE, ENDED, BlockCode, Status

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from scheduler.attempts import AttemptResult
+from scheduler.commands.attempts import AttemptResult
 from scheduler.models import TaskRecord
 from scheduler.states import Status
 from vwed.console.confirm import Answer, Question

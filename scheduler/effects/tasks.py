@@ -29,7 +29,8 @@ from execution.effects import (
     Transacted,
 )
 from execution.values import load_tagged
-from scheduler import cancel, continuing, pausing, submission, subtasks, taskview
+from scheduler import submission, subtasks, taskview
+from scheduler.commands import cancel, continuing, pausing
 from scheduler.effects.asking import Action, Asking
 from scheduler.errors import Refused
 from scheduler.models import TaskRecord

@@ -1,4 +1,4 @@
-"""Commands of operators on one location: asked first, then done by ``scheduler.sites`` (audit, match, wake)."""
+"""Commands of operators on one location: asked first, then done by ``scheduler.commands.sites`` (audit and wake)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from scheduler import sites
+from scheduler.commands import sites
 from scheduler.errors import Refused
 from scheduler.models import TaskRecord
 from scheduler.states import ACTIVE

@@ -1,4 +1,4 @@
-"""Withdrawing a storage request: asked first, then done by ``scheduler.sites`` (audit, wake, next in line)."""
+"""Withdrawing a storage request: asked first, then done by ``scheduler.commands.sites`` (audit, wake, next in line)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from scheduler import sites
 from scheduler.admin.waits import criteria
+from scheduler.commands import sites
 from storage.admin.location_actions import OPERATE
 from storage.models import StorageRequest
 from storage.states import LIVE

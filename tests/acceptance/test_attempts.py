@@ -8,7 +8,7 @@ import signal
 import pytest
 from django.db import transaction
 
-from scheduler import continuing, restarting, sites
+from scheduler.commands import continuing, restarting, sites
 from scheduler.definitions.importing import import_file
 from scheduler.models import BlockRecord, FleetOrder, JournalEntry, ProcessRow, TaskRecord
 from scheduler.q2.parentage import is_running

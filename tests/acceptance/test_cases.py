@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from scheduler import sites
-from scheduler.cancel import cancel
+from scheduler.commands import sites
+from scheduler.commands.cancel import cancel
 from scheduler.models import FleetOrder, TaskDefinition, TaskRecord
 from storage import areas
 from storage.areas import NewLocation

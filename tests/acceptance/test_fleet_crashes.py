@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from scheduler.cancel import cancel
+from scheduler.commands.cancel import cancel
 from scheduler.models import Effect, FleetOrder, LogLine, ProcessRow, TaskRecord
 from scheduler.q2.parentage import is_running
 from scheduler.states import ENDED, EffectStatus

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from scheduler.cancel import cancel
+from scheduler.commands.cancel import cancel
 from scheduler.definitions.importing import import_file
 from scheduler.models import BlockRecord, TaskDefinition, TaskRecord
 from scheduler.states import ACTIVE, Status

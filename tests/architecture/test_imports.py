@@ -31,7 +31,7 @@ RULES = (
         "storage knows none of our packages",
         ("storage",),
         ("execution", "scheduler", *WEB, *CLUSTER),
-        "let the caller pass what is needed (a holder is a text), or move the code to scheduler/sites.py",
+        "let the caller pass what is needed (a holder is a text), or move the code to scheduler/commands/sites.py",
         except_for=("storage.admin",),
     ),
     Rule(

@@ -9,7 +9,8 @@ from functools import partial
 import pytest
 from django.db import transaction
 
-from scheduler import cancel, clock, executor, queue, recovery, settlement, transitions
+from scheduler import clock, executor, queue, recovery, settlement, transitions
+from scheduler.commands import cancel
 from scheduler.models import EndedCounter, JournalEntry, TaskRecord
 from scheduler.states import Status
 from tests.concurrency.storage_threads import side_by_side

@@ -10,7 +10,8 @@ from django.db import transaction
 
 from execution.effects import SetOutOrderNo, StartSubTask
 from execution.errors import BlockError
-from scheduler import cancel, clock, executor, queue, settlement, transitions
+from scheduler import clock, executor, queue, settlement, transitions
+from scheduler.commands import cancel
 from scheduler.effects import gateway
 from scheduler.effects.asking import Asking
 from scheduler.models import JournalEntry, RunState, TaskDefinition, TaskRecord, Wait

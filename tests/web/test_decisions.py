@@ -10,9 +10,9 @@ from django.db import transaction
 from django.test import Client
 
 from scheduler import clock
+from scheduler.commands.starting import start
 from scheduler.definitions.importing import import_file
 from scheduler.models import AuditEntry, RunState, TaskDefinition, TaskRecord
-from scheduler.starting import start
 from scheduler.states import BlockCode, Status
 from storage import locations
 from storage.models import StorageLocation

@@ -9,7 +9,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from scheduler import clock, sites
+from scheduler import clock
+from scheduler.commands import sites
 from scheduler.models import JournalEntry, TaskDefinition, TaskRecord, Wait
 from scheduler.states import BlockCode, Status
 from storage.models import StorageLocation, StorageRequest

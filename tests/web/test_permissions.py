@@ -9,7 +9,8 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from scheduler import audit, sites
+from scheduler import audit
+from scheduler.commands import sites
 from scheduler.models import AuditEntry, TaskDefinition, TaskRecord
 from scheduler.states import Status
 from storage.models import StorageLocation

@@ -16,8 +16,8 @@ from typing import Any
 from django.db import DatabaseError, close_old_connections
 from django.db.models import Count, Q
 
-from scheduler import sites
-from scheduler.cancel import cancel
+from scheduler.commands import sites
+from scheduler.commands.cancel import cancel
 from scheduler.errors import Refused
 from scheduler.models import TaskRecord, Wait
 from scheduler.states import ENDED, Status

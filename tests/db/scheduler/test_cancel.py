@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from scheduler import cancel as cancelling
 from scheduler import clock
-from scheduler.cancel import CancelResult
+from scheduler.commands import cancel as cancelling
+from scheduler.commands.cancel import CancelResult
 from scheduler.errors import Refused
 from scheduler.models import AuditEntry, TaskRecord
 from scheduler.states import ACTIVE, ENDED, Status

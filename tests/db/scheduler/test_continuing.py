@@ -9,7 +9,8 @@ import pytest
 from django.db import transaction
 
 from execution.decision import Decision
-from scheduler import cancel, clock, continuing, queue, wakes
+from scheduler import clock, queue, wakes
+from scheduler.commands import cancel, continuing
 from scheduler.errors import Refused
 from scheduler.models import AuditEntry, BlockRecord, Effect, EndedCounter, JournalEntry, RunState, TaskRecord
 from scheduler.states import EffectStatus, Status

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from scheduler import cancel, sites
+from scheduler.commands import cancel, sites
 from scheduler.documents import is_over, record_document
 from scheduler.explain import explain
 from scheduler.models import TaskRecord

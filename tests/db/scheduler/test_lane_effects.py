@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from scheduler import clock, priority, sites, submission
+from scheduler import clock, submission
+from scheduler.commands import priority, sites
 from scheduler.effects.storage import lanes_in_words
 from scheduler.errors import Refused
 from scheduler.explain import explain

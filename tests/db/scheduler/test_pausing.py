@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from scheduler import clock, pausing, queue, wakes
+from scheduler import clock, queue, wakes
+from scheduler.commands import pausing
+from scheduler.commands.pausing import PauseResult
 from scheduler.errors import Refused
 from scheduler.models import AuditEntry, JournalEntry
-from scheduler.pausing import PauseResult
 from scheduler.states import Status
 from tests.db.scheduler.making import claim_and_execute, definition, delay, process, record, say, status_of
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from django.db import transaction
 
-from scheduler import priority, queue, transitions
+from scheduler import queue, transitions
+from scheduler.commands import priority
 from scheduler.errors import Refused
 from scheduler.models import AuditEntry
 from scheduler.states import ACTIVE, ENDED, Status

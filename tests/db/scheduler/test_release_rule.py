@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler import cancel, clock, settlement
+from scheduler import clock, settlement
+from scheduler.commands import cancel
 from scheduler.models import TaskDefinition, TaskRecord
 from scheduler.states import Status
 from storage.models import StorageLocation

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler import cancel, clock, restarting
+from scheduler import clock
+from scheduler.commands import cancel, restarting
 from scheduler.errors import Refused
 from scheduler.models import (
     AuditEntry,

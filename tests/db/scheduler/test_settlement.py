@@ -160,7 +160,7 @@ def test_a_waiting_request_is_cancelled_and_what_was_granted_goes_to_the_next() 
     task = definition(searching())
     first, second = record(task), record(task)
     assert [claim_and_execute(run) for run in (first, second)] == [Status.WAITING, Status.WAITING]
-    from scheduler import sites
+    from scheduler.commands import sites
 
     sites.release(["B-01"], actor="ann", origin="command", reason="free it")
     assert (status_of(first), status_of(second)) == (Status.READY, Status.WAITING)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler import sites
+from scheduler.commands import sites
 from scheduler.errors import Refused
 from scheduler.models import AuditEntry
 from scheduler.states import Status

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from scheduler import audit
+from scheduler.commands.starting import start
 from scheduler.errors import Refused
 from scheduler.models import AuditEntry, TaskRecord
-from scheduler.starting import start
 from tests.db.scheduler.making import definition
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from execution.effects import SiteCriteria
-from scheduler import clock, conf, queue, sites
+from scheduler import clock, conf, queue
+from scheduler.commands import sites
 from scheduler.effects.storage import in_words
 from scheduler.models import BlockRecord, LogLine, TaskRecord, Wait
 from scheduler.states import Status

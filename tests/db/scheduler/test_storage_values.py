@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scheduler import sites
+from scheduler.commands import sites
 from scheduler.models import BlockRecord, TaskRecord
 from scheduler.states import Status
 from storage.models import LocationEvent, StorageLocation

@@ -9,7 +9,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from execution.effects import JoinSubTask, Pending, StartSubTask, SubTaskEnded
-from scheduler import cancel, clock, conf, continuing, pausing, queue, restarting, settlement, subtasks, wakes
+from scheduler import clock, conf, queue, settlement, subtasks, wakes
+from scheduler.commands import cancel, continuing, pausing, restarting
 from scheduler.errors import Refused
 from scheduler.explain import Reason, explain
 from scheduler.models import BlockRecord, JournalEntry, LogLine, RunState, TaskDefinition, TaskRecord, Wait

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from scheduler.cancel import cancel
+from scheduler.commands.cancel import cancel
 from vwed.management.action import ActionCommand, Answer, actor
 from vwed.management.outcome import outcome
 

@@ -11,10 +11,11 @@ from django.db import transaction
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
 
-from scheduler import audit, left_behind, settlement, sites
+from scheduler import audit, left_behind, settlement
+from scheduler.commands import sites
+from scheduler.commands.sites import SitesResult
 from scheduler.errors import Refused
 from scheduler.models import TaskRecord
-from scheduler.sites import SitesResult
 from scheduler.states import ACTIVE
 from storage import areas
 from storage.areas import NewLocation

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from scheduler.pausing import pause
+from scheduler.commands.pausing import pause
 from vwed.management.action import ActionCommand, Answer, actor
 from vwed.management.outcome import outcome, refusals
 

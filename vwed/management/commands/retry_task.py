@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from scheduler.continuing import go_on
-from scheduler.restarting import restart
+from scheduler.commands.continuing import go_on
+from scheduler.commands.restarting import restart
 from vwed.management.action import ActionCommand, Answer, actor
 from vwed.management.outcome import outcome
 

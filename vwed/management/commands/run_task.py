@@ -10,9 +10,9 @@ from typing import Any
 
 from django.utils.timezone import localtime, make_aware
 
+from scheduler.commands.starting import start
 from scheduler.documents import is_over, record_document
 from scheduler.models import TaskRecord
-from scheduler.starting import start
 from scheduler.states import Status
 from scheduler.submission import Submitted
 from vwed.inline import InlineRun, inline_queue

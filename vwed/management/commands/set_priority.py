@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from scheduler.priority import set_priority
+from scheduler.commands.priority import set_priority
 from vwed.management.action import ActionCommand, Answer, actor
 from vwed.management.outcome import outcome, refusals
 

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from scheduler.continuing import skip, value_of
+from scheduler.commands.continuing import skip, value_of
 from vwed.management.action import ActionCommand, Answer, actor
 from vwed.management.values import named_values
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from scheduler import audit, clock, conflicts, transitions
-from scheduler.cancel import Found, find
+from scheduler.commands.selection import Found, find
 from scheduler.models import TaskRecord
 from scheduler.states import ACTIVE, Status
 from scheduler.submission import check_priority

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from scheduler import audit, clock, doorbell, rows, transitions
-from scheduler.cancel import Found, find
+from scheduler.commands.selection import Found, find
 from scheduler.models import TaskRecord
 from scheduler.states import Status
 

@@ -17,9 +17,10 @@ from execution.errors import PlanErrors
 from execution.plan import Plan, PlanBlock
 from execution.stopped import stopped_blocks
 from execution.values import NestingError
-from scheduler import attempts, conflicts, process
-from scheduler.attempts import AttemptResult, Command
-from scheduler.cancel import find
+from scheduler import conflicts, process
+from scheduler.commands import attempts
+from scheduler.commands.attempts import AttemptResult, Command
+from scheduler.commands.selection import find
 from scheduler.errors import Refused
 from scheduler.models import RunState, TaskRecord
 from scheduler.states import Status

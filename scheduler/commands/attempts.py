@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from scheduler import audit, conf, conflicts, doorbell, process, rows, transitions
-from scheduler.cancel import find
+from scheduler.commands.selection import find
 from scheduler.errors import Refused
 from scheduler.models import Effect, TaskRecord
 from scheduler.states import ENDED, EffectStatus, Status

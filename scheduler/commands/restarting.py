@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from scheduler import attempts, settlement
-from scheduler.attempts import AttemptResult, Command
+from scheduler import settlement
+from scheduler.commands import attempts
+from scheduler.commands.attempts import AttemptResult, Command
 from scheduler.settlement import EndedRun
 from scheduler.states import Status
 
