@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from django.db import transaction
-
-from scheduler import audit, clock, doorbell, rows, transitions
+from scheduler import audit, clock, conflicts, doorbell, rows, transitions
 from scheduler.commands.selection import Found, find
 from scheduler.models import TaskRecord
 from scheduler.states import Status
@@ -35,16 +34,23 @@ def pause(record_ids: Sequence[str], *, actor: str, reason: str, origin: str | N
         Refused: ``empty_selection``.
     """
     found, unknown = find(record_ids)
-    idle = transitions.origins(Status.PAUSED) - {Status.RUNNING}
-    with transaction.atomic():
-        now = _locked(found)
-        paused = _move(found, now, idle, transitions.pause, Status.PAUSED, actor, reason)
-        asked = [run for run in found if now.get(run.pk) == Status.RUNNING]
-        mine = TaskRecord.objects.filter(pk__in=[run.pk for run in (*paused, *asked)])
-        mine.update(request_reason=reason[:200], request_actor=actor[:150])
-        mine.filter(status=Status.RUNNING).update(pause_requested=True)
-        _audit([*paused, *asked], now, "pause", Status.PAUSED, actor, reason, origin)
+    paused, asked = conflicts.retried(partial(_pause, found, actor, reason, origin))
     return _result(found, paused, asked, unknown)
+
+
+def _pause(
+    found: Sequence[Found], actor: str, reason: str, origin: str | None
+) -> tuple[Sequence[Found], Sequence[Found]]:
+    """Those that are paused now, and those that were asked."""
+    idle = transitions.origins(Status.PAUSED) - {Status.RUNNING}
+    now = _locked(found)
+    paused = _move(found, now, idle, transitions.pause, Status.PAUSED, actor, reason)
+    asked = [run for run in found if now.get(run.pk) == Status.RUNNING]
+    mine = TaskRecord.objects.filter(pk__in=[run.pk for run in (*paused, *asked)])
+    mine.update(request_reason=reason[:200], request_actor=actor[:150])
+    mine.filter(status=Status.RUNNING).update(pause_requested=True)
+    _audit([*paused, *asked], now, "pause", Status.PAUSED, actor, reason, origin)
+    return paused, asked
 
 
 def resume(record_ids: Sequence[str], *, actor: str, reason: str = "", origin: str | None) -> PauseResult:
@@ -58,22 +64,26 @@ def resume(record_ids: Sequence[str], *, actor: str, reason: str = "", origin: s
         Refused: ``empty_selection``.
     """
     found, unknown = find(record_ids)
-    with transaction.atomic():
-        now = _locked(found)
-        early = _before_their_time(found)
-        later = [run for run in found if run.pk in early]
-        rest = [run for run in found if run.pk not in early]
-        planned = _move(later, now, {Status.PAUSED}, transitions.reschedule, Status.SCHEDULED, actor, reason)
-        resumed = _move(rest, now, {Status.PAUSED}, transitions.resume, Status.READY, actor, reason)
-        running = [run for run in found if now.get(run.pk) == Status.RUNNING]
-        asked = TaskRecord.objects.filter(pk__in=[run.pk for run in running], pause_requested=True)
-        taken_back = set(asked.values_list("pk", flat=True))
-        asked.update(pause_requested=False)
-        doorbell.ring(doorbell.RUNS)
-        back = [run for run in running if run.pk in taken_back]
-        _audit([*resumed, *back], now, "resume", Status.READY, actor, reason, origin)
-        _audit(planned, now, "resume", Status.SCHEDULED, actor, reason, origin)
-    return _result(found, [*planned, *resumed, *back], [], unknown)
+    return _result(found, conflicts.retried(partial(_resume, found, actor, reason, origin)), [], unknown)
+
+
+def _resume(found: Sequence[Found], actor: str, reason: str, origin: str | None) -> Sequence[Found]:
+    """Those that go on."""
+    now = _locked(found)
+    early = _before_their_time(found)
+    later = [run for run in found if run.pk in early]
+    rest = [run for run in found if run.pk not in early]
+    planned = _move(later, now, {Status.PAUSED}, transitions.reschedule, Status.SCHEDULED, actor, reason)
+    resumed = _move(rest, now, {Status.PAUSED}, transitions.resume, Status.READY, actor, reason)
+    running = [run for run in found if now.get(run.pk) == Status.RUNNING]
+    asked = TaskRecord.objects.filter(pk__in=[run.pk for run in running], pause_requested=True)
+    taken_back = set(asked.values_list("pk", flat=True))
+    asked.update(pause_requested=False)
+    doorbell.ring(doorbell.RUNS)
+    back = [run for run in running if run.pk in taken_back]
+    _audit([*resumed, *back], now, "resume", Status.READY, actor, reason, origin)
+    _audit(planned, now, "resume", Status.SCHEDULED, actor, reason, origin)
+    return [*planned, *resumed, *back]
 
 
 def _before_their_time(found: Sequence[Found]) -> set[int]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.db import OperationalError
 
-from scheduler import clock, queue, wakes
+from scheduler import audit, clock, queue, wakes
 from scheduler.commands import pausing
 from scheduler.commands.pausing import PauseResult
 from scheduler.errors import Refused
@@ -103,3 +106,25 @@ def test_what_cannot_be_paused_is_refused_by_name() -> None:
     assert (set(result.refused), result.unknown) == ({over.record_id, undecided.record_id}, ("nobody",))
     with pytest.raises(Refused):
         pause()
+
+
+@pytest.mark.parametrize("act", [pause, resume])
+def test_a_transaction_that_the_database_took_back_is_tried_again(
+    act: Callable[[str], PauseResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = record(status=Status.READY if act is pause else Status.PAUSED)
+    conflicts = [OperationalError(1213, "Deadlock found when trying to get lock")]
+    write = audit.record
+
+    def once(**told: Any) -> None:
+        if conflicts:
+            raise conflicts.pop()
+        write(**told)
+
+    monkeypatch.setattr(audit, "record", once)
+
+    assert act(run.record_id).done == (run.record_id,)
+
+    assert status_of(run) == (Status.PAUSED if act is pause else Status.READY)
+    assert JournalEntry.objects.filter(record=run).count() == 1
+    assert AuditEntry.objects.count() == 1
