@@ -16,7 +16,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from execution.errors import Problem
-from scheduler.definitions.importing import Imported, ImportRefused, check_file, import_file
+from scheduler.definitions.importing import ImportRefused, check_file, import_file
+from scheduler.definitions.judging import Imported
 from scheduler.definitions.taskfile import SIZE_LIMIT
 from vwed.admin_base import page
 from vwed.console.chips import Look

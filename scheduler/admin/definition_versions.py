@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy
 
 from scheduler.admin.tree import icon_of
 from scheduler.definitions.differences import ADDED, REMOVED, Block, compare
-from scheduler.definitions.importing import restore
 from scheduler.definitions.outline import read
+from scheduler.definitions.restoring import restore
 from scheduler.errors import Refused
 from scheduler.models import DefinitionVersion, TaskDefinition
 from vwed.console.chips import Look

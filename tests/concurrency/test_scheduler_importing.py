@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from scheduler import clock
-from scheduler.definitions.importing import Imported, import_file
+from scheduler.definitions.importing import import_file
+from scheduler.definitions.judging import Imported
 from scheduler.definitions.periodic import PeriodicStarts
 from scheduler.models import AuditEntry, DefinitionVersion, TaskDefinition, TaskRecord
 from tests.concurrency.storage_threads import side_by_side

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from scheduler.definitions import taskfile
-from scheduler.definitions.importing import Imported, ImportRefused, import_file
+from scheduler.definitions.importing import ImportRefused, import_file
+from scheduler.definitions.judging import Imported
 from scheduler.errors import Refused
 from vwed.management.action import ActionCommand, Answer, actor, problem_json
 

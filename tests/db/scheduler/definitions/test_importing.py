@@ -10,7 +10,9 @@ import pytest
 
 from scheduler import clock
 from scheduler.definitions.exporting import export, export_version
-from scheduler.definitions.importing import Imported, ImportRefused, check_file, import_file, restore
+from scheduler.definitions.importing import ImportRefused, check_file, import_file
+from scheduler.definitions.judging import Imported
+from scheduler.definitions.restoring import restore
 from scheduler.errors import Refused
 from scheduler.models import AuditEntry, DefinitionVersion, TaskDefinition
 
