@@ -14,6 +14,8 @@ from scheduler.states import Status
 from tests.db.scheduler.making import assign, block, claim_and_execute, definition, record, say
 
 pytestmark = pytest.mark.django_db
+#: Runs of many slices commit each: InnoDB takes minutes to roll thousands of changes of one row back.
+committed = pytest.mark.django_db(transaction=True)
 
 
 def row(seq: int, path: str, ended: int | None = 1, iteration: str = "") -> BlockRow:
@@ -68,6 +70,7 @@ def test_what_is_written_and_forgotten_at_once_is_gone() -> None:
     assert kept(run.pk) == [2]
 
 
+@committed
 def test_a_long_loop_leaves_its_last_rounds_and_counts_them() -> None:
     more = "=task.variables.n == null || task.variables.n < 60"
     step = assign("n", "=task.variables.n == null ? 1 : task.variables.n + 1")
@@ -92,10 +95,11 @@ def test_a_long_loop_leaves_its_last_rounds_and_counts_them() -> None:
     assert 5 <= recorded <= 6
 
 
+@committed
 def test_a_run_keeps_its_newest_records_and_those_of_open_blocks() -> None:
     inner = block("RepeatNumBp", *(say("x") for _ in range(9)), num="100")
     run = record(definition(block("RepeatNumBp", inner, num="3", name="r")))
-    conf.use(lambda: conf.Values(block_rows=1000, slice_ms=0))
+    conf.use(lambda: conf.Values(block_rows=1000, slice_ms=5))
     try:
         while claim_and_execute(run) == Status.READY:
             found = BlockRecord.objects.filter(record=run)
@@ -108,6 +112,7 @@ def test_a_run_keeps_its_newest_records_and_those_of_open_blocks() -> None:
     assert run.blocks_run == 1 + 3 * (1 + 900)
     assert kept(run.pk)[-1] == run.blocks_run
     assert len(kept(run.pk)) <= 1001
+    assert BlockRecord.objects.get(record=run, name="r").outputs == '{"index":3}'
 
 
 def lines(pk: int) -> list[str]:
@@ -133,6 +138,7 @@ def test_a_log_that_is_not_too_long_stays() -> None:
     assert lines(run.pk) == ["new"]
 
 
+@committed
 def test_a_run_that_prints_for_ever_keeps_its_last_lines() -> None:
     run = record(definition(block("RepeatNumBp", block("RepeatNumBp", say("x"), num="100"), num="13")))
     conf.use(lambda: conf.Values(log_lines=1000, slice_ms=5))
