@@ -75,10 +75,7 @@ def shown_version(request: HttpRequest, row: TaskDefinition) -> DefinitionVersio
     number = request.GET.get("version", "")
     if not number.isdecimal() or (row.current is not None and int(number) == row.current.number):
         return row.current
-    version = row.versions.filter(number=int(number)).first() if len(number) < 10 else None
-    if version is None:
-        raise Http404
-    return version
+    return definition_versions.find(row, number)
 
 
 def declared(version: DefinitionVersion) -> tuple[InputDeclaration, ...]:

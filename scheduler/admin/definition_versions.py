@@ -58,7 +58,7 @@ def context(request: HttpRequest, row: TaskDefinition) -> dict[str, Any]:
 
 
 def _difference(row: TaskDefinition, old: str, new: str) -> dict[str, Any]:
-    sides = [_version(row, old), _version(row, new)]
+    sides = [find(row, old), find(row, new)]
     difference = compare(*[read(side.detail) for side in sides])
     lines = _lines(difference.blocks)
     return {
@@ -71,7 +71,12 @@ def _difference(row: TaskDefinition, old: str, new: str) -> dict[str, Any]:
     }
 
 
-def _version(row: TaskDefinition, number: str) -> DefinitionVersion:
+def find(row: TaskDefinition, number: str) -> DefinitionVersion:
+    """The version of that number.
+
+    Raises:
+        Http404: there is none.
+    """
     found = row.versions.filter(number=int(number)).first() if number.isdecimal() and len(number) < 10 else None
     if found is None:
         raise Http404
