@@ -51,6 +51,11 @@ class Branches:
             parallel.branches[index] = branch
             self.add(branch)
 
+    def begun(self) -> int:
+        """The branches of all parallel blocks that are open, those behind the window too."""
+        parallels = [branch.stack[-1].parallel for branch in self.all.values()]
+        return sum(len(parallel.results) for parallel in parallels if parallel is not None)
+
     def rest(self, branch: Branch) -> None:
         """The branch waits now: its place in the window is free."""
         self._deactivate(branch)

@@ -10,8 +10,9 @@ class Limits:
     """Bounds of one slice and one run. Times in milliseconds, sizes in bytes or characters.
 
     ``max_steps``: blocks and rounds without waiting, over all slices; ``while_rounds_kept``: rounds of a while loop
-    whose block records are kept; ``block_rows``: block records that one run keeps, the newest;
-    ``log_lines``: the same for lines of its log.
+    whose block records are kept; ``block_rows``: block records that one run keeps, the newest (what
+    stands in no loop is always kept: it runs once); ``log_lines``: lines of its log, the newest;
+    ``max_branches``: branches that are open at once, in all parallel blocks together.
 
     ``slice_steps=1`` ends the slice after every block: the switch of the equivalence test.
     """
@@ -21,6 +22,7 @@ class Limits:
     flush_rows: int = 2000
     max_block_depth: int = 100
     max_parallel_blocks: int = 10
+    max_branches: int = 10_000
     context_bytes: int = 8 * 1024 * 1024
     row_text: int = 8192
     max_steps: int = 5_000_000

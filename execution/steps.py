@@ -258,6 +258,11 @@ class Steps(Stops):
         count = effect.count if isinstance(effect, e.RunCopies) else len(children)
         if not children or not count:
             return None
+        most = self._limits.max_branches
+        if self._branches.begun() + count > most:
+            words = f"With {count} more branches this run would have more than {most} open at once."
+            remedy = "Nest fewer parallel blocks, or raise the limit max_branches."
+            raise BlockError("parallel.too-many", words, remedy=remedy)
         frame.branch = effect.branch
         parallel = Parallel(children, count, copies=copies)
         route = branch.heading

@@ -33,6 +33,7 @@ class Values:
     slice_ms: int = 2000
     max_block_depth: int = 100
     max_parallel_blocks: int = 10
+    max_branches: int = 10_000
     context_bytes: int = 8 * 1024 * 1024
     recorded_text: int = 8192
     require_key_route: bool = True
@@ -94,6 +95,7 @@ class Values:
             slice_ms=self.slice_ms,
             max_block_depth=self.max_block_depth,
             max_parallel_blocks=self.max_parallel_blocks,
+            max_branches=self.max_branches,
             context_bytes=self.context_bytes,
             row_text=self.recorded_text,
             require_key_route=self.require_key_route,

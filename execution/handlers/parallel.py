@@ -32,7 +32,10 @@ class StopParams:
 @block(
     "ParallelFlowBp",
     branches=("default",),
-    errors={"parallel.refused": "a direct child answered ``success: false``, as SetSiteLockedBp can"},
+    errors={
+        "parallel.refused": "a direct child answered ``success: false``, as SetSiteLockedBp can",
+        "parallel.too-many": "the run would have more branches open at once than a setting allows",
+    },
     example={"default": [("DelayBp", {"timeMillis": 500}), ("PrintBp", {"message": "meanwhile"})]},
 )
 def parallel_flow(run: Here, params: Any) -> Generator[Effect, Any, None]:
@@ -49,7 +52,10 @@ def parallel_flow(run: Here, params: Any) -> Generator[Effect, Any, None]:
     "ParallelRepeatNBp",
     params=RepeatParams,
     branches=("default",),
-    errors={"parallel.copies": "``num`` is nothing, negative or above 100"},
+    errors={
+        "parallel.copies": "``num`` is nothing, negative or above 100",
+        "parallel.too-many": "the run would have more branches open at once than a setting allows",
+    },
     example={"num": 3, "default": [("DelayBp", {"timeMillis": 500})]},
 )
 def parallel_repeat(run: Here, params: RepeatParams) -> Generator[Effect, Any, None]:

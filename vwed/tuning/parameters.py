@@ -86,6 +86,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     _declare(
         "max_parallel_blocks", ENGINE, (1, 100), NEXT, _("Branches of a parallel block that are active at a time.")
     ),
+    _declare("max_branches", ENGINE, (100, 1_000_000), NEXT, _("Branches one run may have open at once."), "branches"),
     _declare("context_bytes", ENGINE, (65_536, 268_435_456), NEXT, _("Inputs, variables and outputs a run may hold.")),
     _declare(
         "recorded_text",

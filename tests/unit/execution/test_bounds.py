@@ -164,6 +164,7 @@ def test_a_run_keeps_its_newest_records_and_what_is_open(slice_steps: int) -> No
     last = max(result.port.blocks)
     assert (last, result.port.blocks_run) == (1 + 10 * 101 + 1, last)
     assert min(seq for seq in result.port.blocks if seq > 1) == last - 199
+    assert (result.port.blocks[1].name, result.port.blocks[1].outputs) == ("r", '{"index":10}'), "stands in no loop"
     assert max(seen) <= 200 + 20 + 50 + 3
     assert all(open_[:-3])
     assert sum(deleted) <= (last - 200) // 20 + 1, "a statement now and then, not in every slice"
@@ -247,6 +248,31 @@ def test_a_hundred_thousand_rounds_keep_context_state_and_records_as_they_are() 
 
 
 # --- Branches ---
+
+
+@pytest.mark.parametrize("window", [1, 10])
+@pytest.mark.parametrize("slice_steps", [1, 1_000_000])
+def test_a_run_opens_only_so_many_branches_however_they_are_nested(slice_steps: int, window: int) -> None:
+    most = 0
+
+    def look(number: int, port: MemoryPort, end: SliceEnd) -> None:
+        nonlocal most
+        most = max(most, len(json.loads(end.snapshot.state or '{"branches": []}')["branches"]))
+
+    inner = block("c", "ParallelRepeatNBp", block("d", "DelayBp", timeMillis=5), num=10)
+    middle = block("b", "ParallelRepeatNBp", inner, num=10)
+    limits = Limits(max_branches=100, slice_steps=slice_steps, max_parallel_blocks=window)
+    caught = block("a", "ParallelRepeatNBp", middle, num=10)
+    result = run(try_("t", [caught], [say("f", "caught")], swallow=True), limits=limits, on_slice=look)
+    assert result.code == 1003
+    assert most <= 101
+    assert any("more than 100 open at once" in row.reason for row in result.port.blocks.values())
+    assert result.steps[-1] == "f"
+
+
+def test_branches_that_have_ended_make_room_for_others() -> None:
+    copies = block("c", "ParallelRepeatNBp", block("d", "DelayBp", timeMillis=5), num=10)
+    assert run(block("r", "RepeatNumBp", copies, num=5), limits=Limits(max_branches=10)).code == 1003
 
 
 def test_the_memory_of_a_hundred_branches_is_that_of_ten() -> None:
