@@ -66,7 +66,7 @@ class EffectRow:
 
 
 class Forgotten(NamedTuple):
-    """Block records that are not kept: ``first`` ≤ seq ≤ ``last``, ended, and below ``path`` (empty: any).
+    """Block records that are not kept: ``first`` ≤ seq ≤ ``last``, ended, and below ``path`` (empty: in any round).
 
     ``iteration``: only those of rounds inside this one (empty: any), so that copies of a loop forget their own alone.
     """

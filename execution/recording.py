@@ -103,12 +103,16 @@ class Recording:
             if not new <= row.seq <= gone.last
             or row.ended_ms is None
             or not (row.path.startswith(below) and row.iteration.startswith(inside))
+            or not (gone.path or row.iteration)
         ]
         if gone.first <= self.saved:
             self._forgotten.append(gone)
 
     def _trim(self, *, ended: bool) -> None:
-        """Keep the newest records, and while the run goes on up to a tenth more: deleting costs a statement."""
+        """Keep the newest records, and while the run goes on up to a tenth more: deleting costs a statement.
+
+        What stands in no round is kept as well: a loop that ran long still tells how many rounds there were.
+        """
         most = self._limits.block_rows
         last = self.seq - most
         if last > self.trimmed and (ended or last - self.trimmed >= most // 10):

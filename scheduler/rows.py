@@ -98,6 +98,8 @@ def forget_blocks(pk: int, attempt: int, forgotten: Iterable[Forgotten]) -> None
                 if prefix:
                     sql += f" AND {begins.format(column)}"
                     values += [len(prefix), prefix]
+            if not path:
+                sql += " AND iteration <> ''"
             cursor.execute(sql, values)
 
 

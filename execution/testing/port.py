@@ -121,7 +121,7 @@ class MemoryPort:
             below, inside = f"{path}/" if path else "", f"{iteration}." if iteration else ""
             gone = [row for row in self.blocks.values() if first <= row.seq <= last and row.ended_ms is not None]
             for row in gone:
-                if row.path.startswith(below) and row.iteration.startswith(inside):
+                if row.path.startswith(below) and row.iteration.startswith(inside) and (path or row.iteration):
                     del self.blocks[row.seq]
 
     def io(self) -> bool:
