@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,6 +18,12 @@ ROOT = Path(__file__).resolve().parents[2]
 BLOCKS, OUTPUT_BYTES, WORKERS = 200, 1024, 2
 MYSQL = os.environ.get("VWED_TEST_MYSQL_URL", "mysql://root@127.0.0.1:3306/vwed").rsplit("/", 1)[0]
 TEXT = "x" * (OUTPUT_BYTES - 20)
+
+
+def on_each_database(module: str) -> None:
+    """Run a benchmark on one database after the other, with the options it was given, each in a process of its own."""
+    for kind in ("sqlite", "mysql"):
+        subprocess.run([sys.executable, "-m", module, *sys.argv[1:], "--db", kind], cwd=ROOT, check=True)
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from tests.benchmarks.base import (
     define,
     ended,
     in_processes,
+    on_each_database,
     submit,
     work,
 )
@@ -42,10 +43,7 @@ def main() -> None:
     parser.add_argument("--stock", type=int, default=100, help="jobs of the django-q2 reference; 0 leaves it out")
     options = parser.parse_args()
     if options.db is None:
-        for kind in ("sqlite", "mysql"):
-            command = [sys.executable, "-m", "tests.benchmarks.durable", "--db", kind, "--stock", str(options.stock)]
-            command += ["--runs", str(options.runs), "--rounds", str(options.rounds)]
-            subprocess.run(command, cwd=ROOT, check=True)
+        on_each_database("tests.benchmarks.durable")
         return
     with database(options.db), answering_block():
         compare(options.db, options.runs, options.rounds, options.stock)

@@ -16,14 +16,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from statistics import quantiles
 
 import psutil
 
-from tests.benchmarks.base import database
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.benchmarks.base import ROOT, database, on_each_database
 
 
 @contextlib.contextmanager
@@ -100,9 +97,7 @@ def main() -> None:
     parser.add_argument("--idle", type=float, default=20.0)
     options = parser.parse_args()
     if options.db is None:
-        for kind in ("sqlite", "mysql"):
-            command = [sys.executable, "-m", "tests.benchmarks.latency", "--db", kind]
-            subprocess.run([*command, "--runs", str(options.runs), "--idle", str(options.idle)], cwd=ROOT, check=True)
+        on_each_database("tests.benchmarks.latency")
         return
     print(f"-- {options.db}", flush=True)  # noqa: T201
     with database(options.db):

@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from tests.benchmarks.base import ROOT, WORKERS, database, define, ended, submit, work
+from tests.benchmarks.base import ROOT, WORKERS, database, define, ended, on_each_database, submit, work
 from tests.benchmarks.durable import stock_rounds
 from tests.benchmarks.measuring import (
     Rounds,
@@ -45,10 +45,7 @@ def main() -> None:
     parser.add_argument("--stock", type=int, default=400, help="no-ops of each reference; 0 leaves them out")
     options = parser.parse_args()
     if options.db is None:
-        for kind in ("sqlite", "mysql"):
-            command = [sys.executable, "-m", "tests.benchmarks.short", "--db", kind, "--stock", str(options.stock)]
-            command += ["--runs", str(options.runs), "--rounds", str(options.rounds)]
-            subprocess.run(command, cwd=ROOT, check=True)
+        on_each_database("tests.benchmarks.short")
         return
     with database(options.db):
         compare(options.db, options.runs, options.rounds, options.stock)
