@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.translation import gettext
@@ -30,7 +31,8 @@ LOG_LIMIT = 200
 _STOPPED = 5
 #: Characters of a value that are shown.
 VALUE_LIMIT = 64_000
-_SHOWN_OF_CHILDREN = ("record_id", "label", "status", "created_at", "ended_at", "ended_reason")
+#: With the parent's key: without it Django reads every row again to tell whose child it is.
+_SHOWN_OF_CHILDREN = ("record_id", "label", "status", "created_at", "ended_at", "ended_reason", "parent_id")
 _BRANCHES = frozenset({"if", "else", "else_if", "try", "catch"})
 _TABS: tuple[tuple[str, Promise | str], ...] = (
     ("blocks", _("Blocks")),
@@ -157,7 +159,7 @@ def _tab(tab: str, request: HttpRequest, record: TaskRecord, now: datetime, atte
         case "family":
             return {**_family(record), "journal": list(record.journal.order_by("-id")[:LOG_LIMIT])}
         case _:
-            return {"blocks": _blocks(record, now, attempt)}
+            return _blocks(record, now, attempt)
 
 
 def _family(record: TaskRecord) -> dict[str, Any]:
@@ -173,9 +175,27 @@ def _worker(record: TaskRecord) -> ProcessRow | None:
     return ProcessRow.objects.filter(current_record=record.record_id, ended_at__isnull=True).first()
 
 
-def _blocks(record: TaskRecord, now: datetime, attempt: int) -> list[BlockRow]:
-    """The newest executions since that attempt began at the first block, in start order, on the time axis."""
-    rows = list(record.block_records.filter(attempt=attempt).order_by("-seq")[:BLOCK_LIMIT])[::-1]
+def _blocks(record: TaskRecord, now: datetime, attempt: int) -> dict[str, Any]:
+    """The newest executions of that history with the blocks around them, and how many of how many these are."""
+    kept = record.block_records.filter(attempt=attempt)
+    newest = list(kept.order_by("-seq")[:BLOCK_LIMIT])[::-1]
+    rows = [*_around(kept, newest), *newest]
+    number = kept.count() if len(newest) == BLOCK_LIMIT else len(newest)
+    run = record.blocks_run if attempt == record.history_attempt else 0
+    return {"blocks": _on_axis(record, rows, now), "shown": len(rows), "kept": number, "run": max(run, number)}
+
+
+def _around(kept: QuerySet[BlockRecord], newest: list[BlockRecord]) -> list[BlockRecord]:
+    """The last executions, started before the newest ones, of the blocks around these, in start order."""
+    if len(newest) < BLOCK_LIMIT:
+        return []
+    parts = {tuple(row.path.split("/")) for row in newest}
+    paths = {"/".join(path[:depth]) for path in parts for depth in range(1, len(path))}
+    earlier = kept.filter(seq__lt=newest[0].seq, path__in=paths).order_by("seq")
+    return sorted({row.path: row for row in earlier}.values(), key=lambda row: row.seq)
+
+
+def _on_axis(record: TaskRecord, rows: list[BlockRecord], now: datetime) -> list[BlockRow]:
     if not rows:
         return []
     start = min(row.started_ms for row in rows)

@@ -79,3 +79,33 @@ def test_the_short_address_of_a_run_keeps_its_tab(as_role: AsRole, make_record: 
     answer = as_role("Viewer").get("/admin/r/run-1/?tab=log")
 
     assert answer["Location"] == f"/admin/scheduler/taskrecord/{record.pk}/change/?tab=log"
+
+
+def test_a_long_run_shows_its_newest_blocks_with_those_around_them_and_says_how_many(
+    as_role: AsRole, make_record: MakeRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scheduler.admin.record_page.BLOCK_LIMIT", 3)
+    record = make_record("run-1", Status.FINISHED)
+    add_block(record, 1, "before")
+    add_block(record, 2, "w")
+    for number in range(3, 9):
+        add_block(record, number, "b", path="w/b")
+    TaskRecord.objects.filter(pk=record.pk).update(blocks_run=2000)
+
+    page = as_role("Viewer").get(f"/admin/scheduler/taskrecord/{record.pk}/change/")
+
+    assert [(row.record.name, row.record.seq) for row in page.context["blocks"]] == [
+        ("w", 2),
+        ("b", 6),
+        ("b", 7),
+        ("b", 8),
+    ]
+    assert "The newest 4 of 8 kept block records; 2\u202f000 blocks were run." in page.content.decode()
+
+
+def test_a_run_that_is_shown_whole_says_no_number(as_role: AsRole, make_record: MakeRecord) -> None:
+    record = make_record("run-1", Status.FINISHED)
+    add_block(record, 1, "b1")
+    TaskRecord.objects.filter(pk=record.pk).update(blocks_run=1)
+
+    assert b"data-vw-shown" not in as_role("Viewer").get(f"/admin/scheduler/taskrecord/{record.pk}/change/").content
