@@ -92,7 +92,8 @@ def _tab(tab: str, request: HttpRequest, row: TaskDefinition, version: Definitio
             return definition_versions.context(request, row)
         case "runs":
             runs = row.records.select_related("version").only(
-                *("record_id", "status", "created_at", "ended_at", "ended_reason", "created_by", "version__number")
+                *("record_id", "status", "created_at", "ended_at", "ended_reason", "created_by", "version__number"),
+                "definition_id",  # without it Django reads every row again to tell whose run it is
             )
             return {"runs": runs.order_by("-id")[:SHOWN]}
         case "inputs":

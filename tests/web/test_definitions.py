@@ -290,6 +290,14 @@ def test_the_list_tells_of_the_day_and_of_the_schedule(
 
 @pytest.mark.parametrize("tab", [*TABS, "list"])
 def test_a_page_costs_few_queries(tab: str, engineer: Client, two: TaskDefinition) -> None:
+    for number in range(20):
+        TaskRecord.objects.create(
+            definition=two,
+            version_id=two.current_id,
+            label=two.label,
+            record_id=f"run-{number}",
+            created_at=clock.now(),
+        )
     url = LIST if tab == "list" else address(two, tab=tab, old=1, new=2)
     engineer.get(url)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from scheduler.models import TaskRecord, Wait
 from scheduler.states import Status
@@ -82,3 +84,18 @@ def test_what_a_run_said_of_itself_is_with_its_values(as_role: AsRole, make_reco
 def test_a_list_names_the_sub_task_without_a_status_that_may_be_old(as_role: AsRole, family: list[TaskRecord]) -> None:
     text = as_role("Viewer").get("/admin/scheduler/taskrecord/").content.decode()
     assert "Waits for sub-task middle." in text
+
+
+def test_the_family_tab_costs_the_same_for_one_sub_task_and_for_thirty(
+    as_role: AsRole, make_record: MakeRecord
+) -> None:
+    top, client = make_record("top", Status.WAITING, root_record_id="top"), as_role("Viewer")
+    costs = []
+    for first, last in ((0, 1), (1, 30)):
+        for number in range(first, last):
+            make_record(f"sub-{number}", parent=top, root_record_id="top", depth=1)
+        page(client, top, "family")
+        with CaptureQueriesContext(connection) as seen:
+            assert f"sub-{last - 1}" in page(client, top, "family")
+        costs.append(len(seen))
+    assert costs[0] == costs[1]

@@ -104,3 +104,11 @@ def test_the_queries_do_not_grow_with_the_blocks(django_assert_max_num_queries: 
     record = run(block("RepeatNumBp", say("x"), num="=200"))
     with django_assert_max_num_queries(6):
         assert len(record_document(record, detail=True)["steps"]) == 201
+
+
+def test_the_queries_do_not_grow_with_the_sub_tasks(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
+    record = run(say("x"))
+    for _ in range(20):
+        making.record(parent=record)
+    with django_assert_max_num_queries(7):
+        assert len(record_document(record, detail=True)["children"]) == 20
