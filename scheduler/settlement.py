@@ -142,18 +142,18 @@ def clean_up(runs: Sequence[EndedRun], status: Status, *, reason: str, actor: st
     _count(runs, status, now)
 
 
-def begin_anew(run: EndedRun, *, reason: str, actor: str) -> None:
+def begin_anew(pk: int, record_id: str, *, reason: str, actor: str) -> None:
     """What the last attempt of a run leaves when it starts from the beginning: as at its end, but its locks stay.
 
     In the caller's transaction, which holds the record's lock.
     """
     now = clock.now()
-    _end_orders([run.pk], now)
-    _end_requests([run.record_id], [])
-    RunState.objects.filter(pk=run.pk).delete()
-    Wait.objects.filter(record_id=run.pk).delete()
-    _close_blocks([run.pk], Status.CANCELLED, reason, now)
-    _end_children([run.pk], actor)
+    _end_orders([pk], now)
+    _end_requests([record_id], [])
+    RunState.objects.filter(pk=pk).delete()
+    Wait.objects.filter(record_id=pk).delete()
+    _close_blocks([pk], Status.CANCELLED, reason, now)
+    _end_children([pk], actor)
 
 
 def _drop_states(runs: Sequence[EndedRun], status: Status) -> None:

@@ -18,10 +18,7 @@ from scheduler.models import Effect, TaskRecord
 from scheduler.states import ENDED, EffectStatus, Status
 from scheduler.submission import PRIVATE_QUEUE
 
-_COLUMNS = (
-    *("record_id", "status", "attempt", "queue", "definition_id", "version_id", "failed_block", "parent_id"),
-    "created_at",
-)
+_COLUMNS = ("record_id", "status", "attempt", "queue", "definition_id", "version_id", "failed_block")
 
 
 @dataclass(frozen=True, slots=True)

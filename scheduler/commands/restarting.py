@@ -13,7 +13,6 @@ from typing import Any
 from scheduler import settlement
 from scheduler.commands import attempts
 from scheduler.commands.attempts import AttemptResult, Command
-from scheduler.settlement import EndedRun
 from scheduler.states import Status
 
 #: From these a run can start again. One that ended well, or was cancelled, stays as it is: a copy is started instead.
@@ -37,15 +36,5 @@ def restart(record_ids: Sequence[str], *, actor: str, reason: str, origin: str) 
 def _restart(pk: int, *, command: Command) -> None:
     run = attempts.locked(pk, RESTARTABLE, "start again")
     attempts.require_quiet(run)
-    last = EndedRun(
-        run.pk,
-        run.record_id,
-        run.attempt,
-        run.status,
-        run.definition_id,
-        run.parent_id,
-        run.created_at,
-        release=False,
-    )
-    settlement.begin_anew(last, reason="started again from the beginning", actor=command.actor)
+    settlement.begin_anew(run.pk, run.record_id, reason="started again from the beginning", actor=command.actor)
     attempts.begin(run, command, {**_EMPTY, "history_attempt": run.attempt + 1})
