@@ -81,3 +81,15 @@ def test_a_run_is_continued_by_keyboard_and_stops_again_as_its_next_attempt(open
     expect(page.get_by_text("1 run goes on.")).to_be_visible()
     expect(page.get_by_text("failed, then decided")).to_be_visible()
     expect(page.locator("[data-vw-decide]")).to_be_visible()
+
+
+def test_what_is_refused_instead_of_a_question_is_said_on_the_page(open_page: OpenPage) -> None:
+    page = open_page()
+    start_stopped(page)
+
+    link = page.get_by_role("link", name="Skip b2…")
+    link.evaluate("(link) => { link.href = link.href.replace('block=b2', 'block=b1'); }")
+    link.click()
+
+    expect(page.get_by_text("did not stop at block b1")).to_be_visible()
+    assert page.get_by_role("dialog").count() == 0

@@ -43,14 +43,20 @@ function say(form, text) {
 async function open(url, signal) {
   let response;
   try {
-    response = await fetch(url, { headers: { "X-Vwed-Dialog": "1" }, credentials: "same-origin", signal });
+    const headers = { "X-Vwed-Dialog": "1" };
+    response = await fetch(url, { headers, credentials: "same-origin", redirect: "manual", signal });
   } catch {
     location.assign(url);
     return;
   }
-  // Anything but the form (a redirect with a message, an error page) is shown as the page that it is.
-  if (!response.ok || response.redirected) {
-    location.assign(response.redirected ? response.url : url);
+  // Instead of the form a redirect: its message waits for the next page, and to follow it here would use it up.
+  if (response.type === "opaqueredirect") {
+    location.assign(location.pathname + location.search);
+    return;
+  }
+  // An error page is shown as the page that it is.
+  if (!response.ok) {
+    location.assign(url);
     return;
   }
   const dialog = document.createElement("dialog");
