@@ -11,7 +11,7 @@ from django.db import transaction
 from execution.effects import SetOutOrderNo, StartSubTask
 from execution.errors import BlockError
 from scheduler import clock, executor, queue, settlement, transitions
-from scheduler.commands import cancel
+from scheduler.commands import cancel, pausing
 from scheduler.effects import gateway
 from scheduler.effects.asking import Asking
 from scheduler.models import JournalEntry, RunState, TaskDefinition, TaskRecord, Wait
@@ -82,6 +82,24 @@ def test_a_parent_is_cancelled_while_its_child_ends() -> None:
 
         assert to_the_end(parent, child)[0] == Status.CANCELLED
         assert status_of(child) in (Status.CANCELLED, Status.FINISHED)
+        ended_once(parent, child)
+
+
+def test_a_family_is_paused_while_its_child_ends() -> None:
+    task = definition(say("x"))
+    for number in range(ROUNDS):
+        parent, child = parent_of(task, f"c-{number}")
+        assert claim_and_execute(parent) == Status.WAITING
+        family = [parent.record_id, child.record_id]
+        # The one locks the parent first, the other the child.
+        side_by_side(
+            lambda ids=family: pausing.pause(ids, actor="kim", reason="lunch", origin="command"),  # type: ignore[misc]
+            claimed(child, "two"),
+        )
+        for _ in range(2):
+            pausing.resume(family, actor="kim", origin="command")
+            ends = to_the_end(child, parent)
+        assert ends == [Status.FINISHED, Status.FINISHED], number
         ended_once(parent, child)
 
 
