@@ -148,6 +148,14 @@ class Branches:
         if branch in self.ready:
             self.ready.remove(branch)
 
+    def below(self, parallel: Parallel) -> list[Branch]:
+        """The branches of a parallel block, and those below them."""
+        found: list[Branch] = []
+        for branch in parallel.branches.values():
+            inner = branch.stack[-1].parallel
+            found += [branch, *(self.below(inner) if inner is not None else ())]
+        return found
+
     def drop(self, parallel: Parallel) -> list[Branch]:
         """Forget the branches of a parallel block that is left, and those below them; answers them."""
         gone: list[Branch] = []

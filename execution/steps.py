@@ -222,7 +222,7 @@ class Steps(Stops):
             frame.parallel = parallel
             branch.failure = fault
             self._end(branch, fault, keep=True)
-        else:
+        elif isinstance(fault, e.ChildFailure) or not self.leave_failed(branch, frame, parallel):
             self._drop(parallel, FAILED)
             self._recording.close(frame, FAILED if isinstance(fault, e.ChildFailure) else FINISHED, self.port.now_ms())
             branch.stack.pop()

@@ -10,7 +10,8 @@ from typing import Any
 
 from execution import effects as e
 from execution import waits
-from execution.frames import WAITING, Branch, Frame
+from execution.branches import parallel_of
+from execution.frames import JOINING, WAITING, Branch, Frame, Parallel
 from execution.keys import execution_key
 from execution.recording import FINISHED, STOPPED
 from execution.skipping import Skips
@@ -58,6 +59,25 @@ class Stops(Skips):
             making = other.wait is not None and isinstance(other.wait.effect, e.FleetCall) and other.wait.effect.holds
             if other.status == WAITING and not making:
                 self._branches.wake(other)
+
+    def leave_failed(self, owner: Branch, frame: Frame, parallel: Parallel) -> bool:
+        """A parallel block is left although branches of it failed, which were kept to be tried again.
+
+        What these hold at other systems is put right first, as if they were stopped; answers whether there is any.
+        """
+        kept = self._branches.below(parallel)
+        if not any(open_.cleanup for each in kept for open_ in each.stack):
+            return False
+        frame.parallel, owner.status = parallel, JOINING
+        for each in kept:
+            each.failure, each.heading, each.status = None, _STOP, JOINING
+            if each.owner is not None:
+                parallel_of(each.owner).results[each.index] = None
+        for each in kept:
+            inner = each.stack[-1].parallel
+            if inner is None or not inner.branches:
+                self._branches.wake(each)
+        return True
 
     def answered_too_late(self, branch: Branch, frame: Frame, answer: Any) -> None:
         """The answer that a stopped branch still waited for: it leaves its blocks at its next turn."""

@@ -269,3 +269,28 @@ def test_a_run_that_ends_as_cancelled_closes_all_that_is_open_and_tells_nobody(l
     assert calls(result) == ["setOrder"], "settling the run terminates its orders"
     assert codes(result) == dict.fromkeys(("p", "s", "r", "t", "c", "w"), 1001)
     assert port.state is None
+
+
+@pytest.mark.parametrize("slice_steps", [1, 1_000_000])
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("leave", ["break", "skip"])
+def test_a_failed_branch_gives_its_robot_back_when_another_leaves_the_parallel_block(
+    leave: str, nested: bool, slice_steps: int
+) -> None:
+    away = block("l", "BreakBp") if leave == "break" else block("l", "SkipToComponent", skipComponentId="after")
+    selection = robot("sel", "S1", throw("x", "no pallet"))
+    failing = block("q", "ParallelFlowBp", selection, say("beside", "b")) if nested else selection
+    parallel = block("p", "ParallelFlowBp", away, failing)
+    tree = [block("r", "RepeatNumBp", parallel, num=1), block("d", "DelayBp", timeMillis=1), say("after", "a")]
+    orders: list[str] = []
+
+    def look(number: int, port: MemoryPort, end: SliceEnd) -> None:
+        if port.blocks and max(port.blocks.values()).name == ("d" if leave == "break" else "after"):
+            orders.extend(order.state for order in port.fleet.orders.values())
+
+    result = run(*tree, limits=Limits(slice_steps=slice_steps), on_slice=look)
+
+    assert result.code == 1003
+    assert orders
+    assert set(orders) == {"STOPPED"}, "not only when the run has ended"
+    assert all(row.ended_ms is not None for row in result.port.blocks.values())
