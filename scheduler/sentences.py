@@ -31,6 +31,8 @@ WAITS: Mapping[str, Promise | str] = {
     "condition": _("Checks its condition every {period} ms; last result {value}."),
     "decision": _("Stopped at {block}: {error} Continue, skip the block, or cancel?"),
     "paused": _("Paused by {user}: {reason}."),
+    #: The same without a reason: giving one is up to who pauses.
+    "paused_simply": _("Paused by {user}."),
     "nobody": _("No live cluster serves queue {queue}."),
     "worker": _("Ready; {k} runs go first, {w} workers busy."),
     "scheduled": _("Starts at {time}."),
@@ -86,6 +88,8 @@ def _sentence(text: str) -> str:
 def wait_sentence(code: str, args: Mapping[str, Any]) -> str:
     """The sentence for a wait code, in the active language."""
     shown = "effect_again" if code == "effect" and args.get("error") else code
+    if code == "paused" and not args.get("reason"):
+        shown = "paused_simply"
     if code == "child" and args.get("status") in Status.values:
         shown, args = "child_now", {**args, "status": Status(args["status"]).label}
     if code == "decision" and args.get("error"):

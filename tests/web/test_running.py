@@ -246,6 +246,14 @@ def test_pausing_holds_a_run_and_resuming_lets_it_go_on(
     assert "Paused by operator: lunch" in paused.content.decode()
 
 
+def test_a_pause_without_a_reason_is_said_without_one(operator: Client, make_record: Callable[..., TaskRecord]) -> None:
+    record = make_record("run-1", Status.READY)
+
+    page = operator.post("/admin/scheduler/taskrecord/do/pause/", {"id": record.pk}, follow=True).content.decode()
+
+    assert "Paused by operator." in page
+
+
 def test_an_empty_selection_is_refused(operator: Client, db: None) -> None:
     page = operator.post("/admin/scheduler/taskrecord/do/cancel/", {"reason": "aisle blocked"}, follow=True)
 
