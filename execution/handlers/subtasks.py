@@ -58,7 +58,8 @@ def sub_task(run: Here, params: SubTaskParams) -> Generator[Effect, Any, dict[st
     the task ends with an error. The same holds for an asynchronous child of this task that has ended so by then: the
     next block that waits for a sub-task is told, once. The child has the priority of this task and the queue of
     its own definition. It returns nothing but its id; results travel through the cache. A task that is cancelled or
-    fails takes its children with it; one that finishes leaves asynchronous ones running.
+    fails takes its children with it; one that finishes leaves asynchronous ones running, and those that it no longer
+    waits for because a branch was stopped, or left by a ReturnBp.
     """
     wait = not params.if_async
     child: SubTaskStarted = yield StartSubTask(
