@@ -87,7 +87,7 @@ class Checkpoints:
             block.name,
             block.where,
             "run.too-many-steps",
-            f"The run has done {most} blocks and rounds without ever waiting; it was stopped before {block.name}.",
+            f"The run has done {most:,} blocks and rounds without ever waiting; it was stopped before {block.name}.",
             "Let the loop around it wait or end, or raise the limit max_steps.",
             final=True,
         )

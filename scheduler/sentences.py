@@ -15,7 +15,7 @@ from scheduler.states import Status
 
 WAITS: Mapping[str, Promise | str] = {
     "location": _("Needs {criteria}. None of {n} can be taken now."),
-    "lane": _("Needs {criteria}. None of {n} lanes can be used now."),
+    "lane": _("Needs {criteria}. Lanes that can be used now: none of {n}."),
     "lock": _("Location {site} is locked by {holder}."),
     "unlock": _("Location {site} is locked by {holder}; waits until it is released."),
     "robot": _("No robot of {group} is free; order {order} queued at the fleet."),

@@ -214,11 +214,12 @@ def _insert(record: TaskRecord, notes: tuple[InputNote, ...]) -> Submitted:
                 "Give the two ids of one run, or only one of them.",
             ) from None
         if earlier.definition_id != record.definition_id:
-            taken = earlier.record_id if earlier.record_id == record.record_id else record.out_order_no
+            by_id = earlier.record_id == record.record_id
+            taken = f"id {earlier.record_id}" if by_id else f"out-order number {record.out_order_no}"
             raise Refused(
                 "key_taken",
-                f"The id {taken} belongs to a run of {earlier.label}; nothing was started.",
-                "Use another id, or look at that run.",
+                f"The {taken} belongs to a run of {earlier.label}; nothing was started.",
+                "Use another one, or look at that run.",
             ) from None
         return Submitted(earlier, created=False, notes=notes)
     if record.status == Status.READY:

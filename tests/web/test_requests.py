@@ -92,7 +92,7 @@ def test_a_request_that_has_ended_meanwhile_is_left_alone(
 def test_why_a_run_waits_names_what_blocks_each_lane(as_role: Callable[[str], Client], waiting: TaskRecord) -> None:
     page = as_role("Viewer").get(f"/admin/scheduler/taskrecord/{waiting.pk}/change/").content.decode()
 
-    assert "Needs a full location in lane A, B with content milk. None of 2 lanes can be used now." in page
+    assert "Needs a full location in lane A, B with content milk. Lanes that can be used now: none of 2." in page
     assert "A: A_1" in page
     assert "nothing to take" in page
 

@@ -60,7 +60,7 @@ def test_a_run_that_waits_for_a_lane_says_who_blocks_it_and_is_woken_by_the_chan
         {"site_id": "L_1", "why": "locked", "holder": "maria", "since": wait.args["items"][0]["since"], "lane": "L"}
     ]
     (reason,) = explain(TaskRecord.objects.get(pk=run.pk))
-    assert reason.sentence == "Needs a place in lane L. None of 1 lanes can be used now."
+    assert reason.sentence == "Needs a place in lane L. Lanes that can be used now: none of 1."
     assert (reason.holder, reason.chain) == ("maria", ("maria",))
 
     sites.unlock(["L_1"], "maria", **WHO)
