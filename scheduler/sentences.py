@@ -56,6 +56,7 @@ LOGS: Mapping[str, Promise | str] = {
     "site.was-not-locked": _("Location {site} was not locked; there was nothing to unlock."),
     "waits_for_holder": _("Waits: location {site} is locked by {holder}."),
     "order.failed": _("The fleet reports a failure of order {order} ({robot}): {reason}"),
+    "order.not-completed": _("The fleet refused to complete order {order}: {reason}. Complete or end it at the fleet."),
     "order.changed": _("The fleet gave up order {order} for a new robot or destination: {reason}"),
     "effect_repeated": _(
         "{operation} for order {order} may have arrived before a crash; it was repeated with the same id ({times})."

@@ -125,7 +125,8 @@ def select_agv(run: Here, params: SelectAgvParams) -> Generator[Effect, Any, dic
     """Orders a robot at the fleet, runs its children with it, completes the order and waits for its end.
 
     Waits until the fleet has named a robot. A break or return that leaves it completes the order first; a failure that
-    is caught terminates it; one that is not leaves it open, so that the task can be continued with the same robot.
+    is caught terminates it; one that is not leaves it open, so that the task can be continued with the same robot. When
+    the fleet refuses to complete the order, the block waits for its end with a warning: the robot's work is done.
     Repeated after a crash, it meets the order that is already there.
     """
     route = _route(params.key_route)
@@ -154,7 +155,10 @@ def select_agv(run: Here, params: SelectAgvParams) -> Generator[Effect, Any, dic
     order = run.offers["order"]
     if isinstance(left, ChildFailure) or (left is not None and left.kind == "stop"):
         yield from _give_up(order, left)
-    _accepted((yield FleetCall("markComplete", order, {"id": order})), "markComplete")
+    answer = yield FleetCall("markComplete", order, {"id": order})
+    if answer.outcome != "done":
+        # Its actions are done: to fail here would have them done again by whoever continues. The order's end decides.
+        yield Log("order.not-completed", {"order": order, "reason": _words(answer)}, level=4)
     _alive((yield AwaitOrder(order, "final", waiting_for)))
     if left is not None:
         yield PassOn(left)
@@ -310,9 +314,7 @@ def _accepted(answer: EffectAnswer, call: str) -> None:
     """Refuse what the fleet refused, in its own words."""
     if answer.outcome == "done":
         return
-    words = str(
-        answer.result.get("message") or answer.result.get("msg") or answer.result.get("error") or answer.outcome
-    )
+    words = _words(answer)
     if answer.outcome == "unknown":
         raise BlockError(
             "fleet.unknown", f"Unknown whether {call} happened: {words}", remedy="Look at the fleet before going on."
@@ -320,6 +322,12 @@ def _accepted(answer: EffectAnswer, call: str) -> None:
     raise BlockError(
         "fleet.refused", f"The fleet refused {call}: {words}", remedy="Correct what the fleet complains about."
     )
+
+
+def _words(answer: EffectAnswer) -> str:
+    """What the fleet says of a call that it refused."""
+    said = answer.result
+    return str(said.get("message") or said.get("msg") or said.get("error") or answer.outcome)
 
 
 def _alive(view: OrderView) -> OrderView:

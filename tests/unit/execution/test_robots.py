@@ -9,8 +9,8 @@ import pytest
 
 from execution.limits import Limits
 from execution.outcome import Failed, SliceEnd, Suspended
-from execution.testing import FakeFleet, FakeSites, MemoryPort, Result, Site
-from tests.unit.execution.trees import block, expr, go, robot, run, say, simple, throw, try_
+from execution.testing import FakeFleet, FakeSites, MemoryPort, Result, Site, run_plan
+from tests.unit.execution.trees import block, expr, go, plan, robot, run, say, simple, throw, try_
 
 
 def calls(result: Result, operation: str) -> list[dict[str, Any]]:
@@ -113,6 +113,25 @@ def test_what_the_fleet_refuses_fails_the_block_in_the_fleets_words() -> None:
     fleet.refuse["setOrder"] = "key route unknown"
     result = run(robot("b1", "S1"), port=MemoryPort(fleet=fleet))
     assert (result.code, "key route unknown" in result.outcome.message) == (1006, True)  # type: ignore[attr-defined]
+
+
+def test_an_order_that_the_fleet_does_not_complete_is_waited_for_and_its_work_is_not_repeated() -> None:
+    fleet = FakeFleet()
+    fleet.refuse["markComplete"] = "not now"
+    waited: list[str] = []
+
+    def completed_at_the_fleet(number: int, port: MemoryPort, end: SliceEnd) -> None:
+        if port.logs and port.logs[-1].code == "order.not-completed" and isinstance(end.outcome, Suspended):
+            waited.append(end.outcome.waits[0].code)
+            (order,) = fleet.orders.values()
+            order.complete = True
+
+    compiled = plan(robot("b1", "S1", go("b2", "LM1")))
+    result = run_plan(compiled, port=MemoryPort(fleet=fleet), on_slice=completed_at_the_fleet)
+
+    assert (result.code, waited) == (1003, ["order"])
+    assert [line.code for line in result.port.logs].count("order.not-completed") == 1
+    assert (len(calls(result, "setOrder")), len(calls(result, "addBlocks"))) == (1, 1)
 
 
 def test_an_order_stopped_at_the_fleet_ends_the_task_with_its_reason() -> None:
