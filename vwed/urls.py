@@ -16,6 +16,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 
+handler400 = "vwed.console.errors.unreadable"
 handler403 = "vwed.console.errors.forbidden"
 handler404 = "vwed.console.errors.not_found"
 handler500 = "vwed.console.errors.broken"

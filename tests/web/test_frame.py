@@ -13,7 +13,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 
 from scheduler import clock
-from scheduler.models import AuditEntry, ProcessRow
+from scheduler.models import AuditEntry, CachedValue, ProcessRow
 from tests.web.conftest import ROLES
 from vwed.roles import ROLES as GIVEN
 
@@ -82,6 +82,15 @@ def test_a_fault_of_ours_gives_500_and_no_details(as_role: Callable[[str], Clien
     assert answer.status_code == 500
     assert b"Something went wrong here" in answer.content
     assert b"secret detail" not in answer.content
+
+
+def test_a_form_that_is_too_large_says_so_and_changes_nothing(as_role: Callable[[str], Client]) -> None:
+    text = "x" * 3_000_000
+    answer = as_role("Engineer").post("/admin/scheduler/cachedvalue/add/", {"key": "k", "value": text, "reason": "why"})
+
+    assert answer.status_code == 400
+    assert "larger than a form may be" in answer.content.decode()
+    assert not CachedValue.objects.exists()
 
 
 def test_the_language_can_be_chosen_before_signing_in(client: Client, db: None) -> None:

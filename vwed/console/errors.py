@@ -26,6 +26,17 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
     )
 
 
+def unreadable(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """400: damaged, from another host, or larger than a form may be."""
+    return _bare(
+        request,
+        400,
+        _("This request cannot be read"),
+        _("It is damaged, or larger than a form may be. Nothing was changed."),
+        _("Go back and shorten what you entered; large task files come in by Import."),
+    )
+
+
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """404: it does not exist, or not any more."""
     return _framed(
