@@ -46,7 +46,7 @@ def test_set_then_get() -> None:
     [
         (("set", "max_parallel_blocks", "1000", "--reason", "because"), "out_of_bounds", "from 1 to 100"),
         (("set", "max_paralel_blocks", "5", "--reason", "because"), "unknown_parameter", "max_parallel_blocks"),
-        (("get", "nothing_like_it"), "unknown_parameter", "tune list"),
+        (("get", "zzz"), "unknown_parameter", "tune list"),
         (("set", "max_parallel_blocks", "5", "--reason", " "), "reason_missing", "reason"),
     ],
 )
