@@ -1,4 +1,8 @@
-"""``make test``: every test on SQLite, beside it those that touch the database on MariaDB; one summary at the end."""
+"""``make test``: everything at once, one summary at the end.
+
+Three pytest runs: what touches a database on SQLite, the same on MariaDB, and beside them what knows no database or
+looks at it through a browser.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,9 @@ from tests.support.services import running_services
 ROOT = Path(__file__).resolve().parents[2]
 #: exit codes of pytest that are not a failure: all passed, nothing collected
 _FINE = {0, 5}
+#: Tests that are not run on each database. They mostly compute, so they go behind those that wait for deadlines.
+_APART = ("tests/unit", "tests/architecture", "tests/browser")
+_NICE = 10
 
 
 class Result:
@@ -54,11 +61,22 @@ class Result:
 class Suite:
     """One pytest run with ``environment`` added, writing into a file until it is asked for."""
 
-    def __init__(self, name: str, arguments: list[str], environment: dict[str, str], directory: Path) -> None:
+    def __init__(
+        self, name: str, arguments: list[str], environment: dict[str, str], directory: Path, *, nice: int = 0
+    ) -> None:
         self._name = name
         self._report = directory / f"{name}.xml"
         self._told = directory / f"{name}.txt"
-        command = [sys.executable, "-m", "pytest", "-q", "-rN", f"--junitxml={self._report}", *arguments]
+        command = [
+            *(["nice", f"-n{nice}"] if nice else []),
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-rN",
+            f"--junitxml={self._report}",
+            *arguments,
+        ]
         with self._told.open("w") as out:
             self._pytest = subprocess.Popen(
                 command, cwd=ROOT, env={**os.environ, **environment}, stdout=out, stderr=subprocess.STDOUT
@@ -87,16 +105,24 @@ class Suite:
 
 
 def run_suites(found: dict[str, str], arguments: list[str], directory: Path) -> list[Result]:
-    """Both suites at once: most of their time is waiting for deadlines, on databases of their own."""
-    suites = [Suite("SQLite", ["-m", "not mysql", *arguments], {**found, "VWED_TEST_DB": "sqlite"}, directory)]
+    """All at once: most of their time is waiting for deadlines, on databases of their own.
+
+    ``arguments`` are for pytest; with any, the tests that they name run on both databases and nothing is apart.
+    """
+    sqlite = {**found, "VWED_TEST_DB": "sqlite"}
+    kept = arguments or [f"--ignore={path}" for path in _APART]
+    suites = [Suite("SQLite", ["-m", "not mysql", *kept], sqlite, directory)]
     try:
+        if not arguments:
+            apart = {**sqlite, "VWED_TEST_SUFFIX": "-apart"}
+            suites.append(Suite("Engine and browser", [*_APART], apart, directory, nice=_NICE))
         if "VWED_TEST_MYSQL_URL" in {**os.environ, **found}:
-            suites.append(Suite("MariaDB", arguments, {**found, "VWED_TEST_DB": "mysql"}, directory))
+            suites.append(Suite("MariaDB", kept, {**found, "VWED_TEST_DB": "mysql"}, directory))
         results = [suite.result() for suite in suites]
     finally:
         for suite in suites:
             suite.end()
-    if len(suites) == 1:
+    if "MariaDB" not in {result.name for result in results}:
         print("MariaDB: not available, the second suite was not run")  # noqa: T201
         if os.environ.get("CI"):
             results[0].counts["error"] += 1
