@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.acceptance]
 SMALL = {
     "durable": (
         "--db {db} --runs 4 --rounds 1 --stock 6",
-        ("P2, 2 workers", "limit, 2 processes", "django-q2 stock", "P1, the engine alone", "block rows: driver"),
+        ("P2, 2 workers", "limit, 2 processes", "django-q2 stock", "P1, the engine alone", "one worker alone"),
     ),
     "engine": ("--seconds 0.05 --turns 1", ("P1, the engine alone", "empty asyncio loop")),
     "short": (

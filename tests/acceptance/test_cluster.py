@@ -150,8 +150,8 @@ def test_an_idle_cluster_ends_within_five_seconds_and_closes_its_rows(installati
 
 
 def test_a_busy_cluster_hands_its_runs_back_when_it_ends(installation: None, tmp_path: Path) -> None:
-    records = workloads.start("work", 3, queue="own")
     with Cluster(tmp_path / "cluster.log", queues="own") as other:
+        records = workloads.start("work", 6, queue="own")
         wait_until(lambda: workloads.status_of(records).get(Status.RUNNING), 15, "the work having begun")
         began = time.monotonic()
         assert other.stop() == 0

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from scheduler import process
+from scheduler.background import Background
 from tests.support import leaks
 from tests.support.waiting import wait_until
 
@@ -91,7 +92,7 @@ def test_a_context_that_outlived_its_run_is_seen(opened: leaks.OpenConnections) 
             return self.kept
 
     before = leaks.Leaks(opened)
-    token = process.CURRENT.set(SimpleNamespace(contexts=Register()))  # type: ignore[arg-type]
+    token = process.CURRENT.set(SimpleNamespace(contexts=Register(), background=Background()))  # type: ignore[arg-type]
     try:
         assert before.found() == ["1 task contexts are alive after their runs"]
     finally:
