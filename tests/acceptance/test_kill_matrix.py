@@ -45,8 +45,9 @@ def cluster(installation: None, tmp_path: Path) -> Iterator[Cluster]:
 
 
 def in_flight() -> list[TaskRecord]:
-    """A mixture of runs: some walk, some wait, some are queued."""
-    return [*workloads.start("work", 2), *workloads.start("delay", 3), *workloads.start("sites", 1)]
+    """A mixture of runs: some walk, some wait, some are queued. Those that walk first, and started last."""
+    others = [*workloads.start("delay", 3), *workloads.start("sites", 1)]
+    return [*workloads.start("work", 2), *others]
 
 
 def worker_of(record: TaskRecord) -> ProcessRow:

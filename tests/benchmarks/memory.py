@@ -49,7 +49,7 @@ class Letting(MemoryPort):
         self.state_characters = max(self.state_characters, len(snapshot.state or ""))
         for row in snapshot.blocks:
             self._kept[row.seq] = 1
-        for first, last, _ in snapshot.forget:
+        for first, last, *_ in snapshot.forget:
             self._kept[first : last + 1] = bytes(len(self._kept[first : last + 1]))
 
     def wait(self, outcome: Suspended) -> None:
