@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,6 +25,8 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.db, pytest.mark.slow]
 
 #: Consuming again after the death of a worker, and of anything else (seconds).
 AFTER_WORKER_S, AFTER_OTHER_S = 10.0, 30.0
+#: A statement that a frozen process had sent has reached the server within this (seconds).
+SETTLED_S = 0.5
 #: For the runs to end, on a machine that does other things too.
 ALL_ENDED_S = 60.0
 
@@ -151,6 +154,7 @@ def test_a_worker_that_slept_past_its_lease_changes_nothing_when_it_wakes(cluste
         workloads.wait_finished([record], ALL_ENDED_S, "by the other worker")
         assert workloads.recoveries_of([record]) == 1
         before = _picture(record)
+        assert old.pid in cluster.processes(), f"the sleeper was killed: {cluster.said()}"
     finally:
         thaw(old.pid)
     beat = ProcessRow.objects.get(pk=old.pk).beat_at
@@ -220,11 +224,16 @@ def is_free(record: TaskRecord) -> bool:
 
 
 def freeze_outside_transaction(pid: int, record: TaskRecord) -> None:
-    """SIGSTOP between two transactions: inside one, the process would be killed for the lock it holds."""
+    """SIGSTOP between two transactions: inside one, the process would be killed for the lock it holds.
+
+    What it had sent just before may reach the server after our first looks: the row has to stay free for a while.
+    """
     for _ in range(20):
         freeze(pid)
-        if is_free(record):
-            return
+        settled = time.monotonic() + SETTLED_S
+        while is_free(record):
+            if time.monotonic() > settled:
+                return
         thaw(pid)
     raise AssertionError("the worker was always inside a transaction")
 

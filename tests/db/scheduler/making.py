@@ -12,8 +12,11 @@ from scheduler import clock, executor, queue, transitions
 from scheduler.models import DefinitionVersion, TaskDefinition, TaskRecord
 from scheduler.process import Process
 from scheduler.states import Status
+from tests.support.waiting import wait_until
 
 _NUMBERS = itertools.count(1)
+#: What a run waits for at most, in seconds, when the next slice is to be its time's.
+_SOON_S = 1.0
 
 
 def param(value: Any) -> dict[str, Any]:
@@ -94,11 +97,18 @@ def process(name: str = "w1", boot_id: str = "boot-1") -> Process:
 
 
 def claim_and_execute(run: TaskRecord, worker: Process | None = None) -> Status | None:
-    """One slice, as the cluster would do it."""
+    """One slice, as the cluster would do it: a run whose time is near is waited for."""
     mine = worker or process()
+    _let_its_time_come(run)
     queue.promote()
     assert transitions.claim([run.pk], boot_id=mine.boot_id, mark="m"), f"{run.record_id} is {status_of(run)}"
     return executor.execute(run.pk, mine, boot_id=mine.boot_id)
+
+
+def _let_its_time_come(run: TaskRecord) -> None:
+    due = TaskRecord.objects.filter(pk=run.pk, status=Status.WAITING).values_list("due_at", flat=True).first()
+    if due is not None and (due - clock.now()).total_seconds() < _SOON_S:
+        wait_until(lambda: clock.now() >= due, 2 * _SOON_S, f"the time of {run.record_id}", interval=0.001)
 
 
 def status_of(run: TaskRecord) -> Status:
