@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import socket
@@ -75,6 +76,10 @@ class Process:
     background: Background = field(default_factory=Background)
     active_runs: ActiveGauge = field(default_factory=ActiveGauge)
     cache_room: CacheRoom = field(default_factory=CacheRoom)
+    #: The event loop of the process, where it has one.
+    loop: asyncio.AbstractEventLoop | None = None
+    #: Of a worker, its place among the workers of its cluster, from 1.
+    seat: int = 0
     pid: int = field(default_factory=os.getpid)
     host: str = field(default_factory=socket.gethostname)
 

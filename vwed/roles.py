@@ -19,9 +19,14 @@ _VIEW = (
     "scheduler.view_processrow",
     "scheduler.view_servicerow",
     "scheduler.view_fleetorder",
+    "scheduler.view_probe",
     "storage.view_area",
     "storage.view_storagelocation",
     "storage.view_storagerequest",
+    "vwed.view_alert",
+    "vwed.view_alertrule",
+    "vwed.view_growth",
+    "vwed.view_settingchange",
 )
 _OPERATE = (
     "scheduler.operate_taskrecord",
@@ -29,6 +34,7 @@ _OPERATE = (
     "scheduler.bulk_taskrecord",
     "scheduler.run_taskdefinition",
     "storage.operate_storagelocation",
+    "vwed.ack_alert",
 )
 _ENGINEER = (
     "scheduler.add_taskdefinition",
@@ -38,6 +44,11 @@ _ENGINEER = (
     "scheduler.change_cachedvalue",
     "scheduler.delete_cachedvalue",
     "storage.force_release_storagelocation",
+    "scheduler.probe_processrow",
+    "scheduler.view_connection_sql",
+    "scheduler.kill_connection",
+    "vwed.change_alertrule",
+    "vwed.tune_settingchange",
 )
 _ADMINISTER = tuple(
     f"auth.{verb}_{model}" for verb in ("view", "add", "change", "delete") for model in ("user", "group")

@@ -35,6 +35,7 @@ class WebProcess:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                self.process.loop = asyncio.get_running_loop()
                 housekeeper = Housekeeper(self.process, figures={"pool": _pool})
                 housekeeper.start()
                 await send({"type": "lifespan.startup.complete"})

@@ -158,7 +158,12 @@ class Housekeeper:
     def _register(self) -> None:
         process = self._process
         self._key = rows.register(
-            process.name, process.role, process.boot_id, parent_pid=self._parent_pid, queues=self._queues
+            process.name,
+            process.role,
+            process.boot_id,
+            parent_pid=self._parent_pid,
+            queues=self._queues,
+            seat=process.seat,
         )
 
     def _renew(self, record_pk: int, token: str) -> None:

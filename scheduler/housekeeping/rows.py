@@ -30,6 +30,7 @@ def register(
     pid: int | None = None,
     parent_pid: int | None = None,
     queues: Iterable[str] = (),
+    seat: int = 0,
     sample: dict[str, Any] | None = None,
 ) -> int:
     """Write the row of a process that starts (this one, without ``pid``) and return its key. One statement."""
@@ -43,6 +44,7 @@ def register(
             "pid": pid or os.getpid(),
             "parent_pid": parent_pid if parent_pid is not None else os.getppid(),
             "queues": ",".join(queues)[:500],
+            "seat": seat,
             "started_at": now,
             "beat_at": now,
             "ended_at": None,

@@ -21,6 +21,7 @@ from scheduler.io.database import DATABASE_GONE, DatabaseThread, wait_for
 from scheduler.io.following import OrderFollower
 from scheduler.io.services import Service, Services, tell
 from scheduler.io.verdict import Claimed
+from scheduler.process import Process
 
 logger = logging.getLogger(__name__)
 
@@ -41,21 +42,30 @@ class Bell(Protocol):
         """Take all rings."""
 
 
-def run(boot_id: str, beat: Callable[[], None] | None = None, background: Background | None = None) -> None:
+def run(
+    boot_id: str,
+    beat: Callable[[], None] | None = None,
+    process: Process | None = None,
+    further: Sequence[Service] = (),
+) -> None:
     """The process: work until SIGTERM or SIGINT, then end within 2 s. The bell is made here, after the fork.
 
     ``beat`` is called by the event loop, and by nothing else, twice a second: whoever watches knows that it turns.
+    ``further``: services of the layer above.
     """
+    background = process.background if process is not None else None
 
     async def main() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
+        if process is not None:
+            process.loop = loop
         if beat is not None:
             _beat_on(loop, beat)
         for signum in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signum, stop.set)
         with doorbell.Listener(doorbell.EFFECTS) as bell:
-            await serve(boot_id, stop, bell=bell, background=background)
+            await serve(boot_id, stop, bell=bell, background=background, further=further)
 
     asyncio.run(main())
 
@@ -75,11 +85,13 @@ async def serve(
     wake: orders.Wake | None = None,
     services: Sequence[Service] | None = None,
     background: Background | None = None,
+    further: Sequence[Service] = (),
 ) -> None:
     """Send effects, follow orders, run services, until ``stop`` is set. Leaves no thread, task or connection behind.
 
     ``boot_id`` owns what is sent; there is one io process per boot id. Without ``bell`` the table is polled.
-    ``background`` is the process's register of what runs.
+    ``background`` is the process's register of what runs. ``further`` services have a thread of their own: they may be
+    slow (a mail server that does not answer), and nothing of a run waits for them.
     """
     wake = wake or wakes.wake
     services = standard.services() if services is None else services
@@ -88,6 +100,7 @@ async def serve(
     async with (
         DatabaseThread("io-database", background) as database,
         DatabaseThread("io-services", background) as service_database,
+        DatabaseThread("io-monitoring", background) as further_database,
         _client(fleet_url or settings.FLEET_URL, database.values.effect_timeout_s) as client,
     ):
         breakers = Breakers(database)
@@ -107,6 +120,7 @@ async def serve(
             background=background,
         )
         periodic = Services(boot_id, service_database, services)
+        watching = Services(boot_id, further_database, further)
         with _watched(bell, rung):
             async with asyncio.TaskGroup() as group:
                 background.task("effects", calls.run(stop), context="calls of other systems", group=group)
@@ -116,6 +130,12 @@ async def serve(
                         "services",
                         periodic.run(stop),
                         context=", ".join(service.name for service in services),
+                        group=group,
+                    ),
+                    background.task(
+                        "monitoring",
+                        watching.run(stop),
+                        context=", ".join(service.name for service in further),
                         group=group,
                     ),
                     background.task(

@@ -3,6 +3,7 @@
 from scheduler.models.definition import DefinitionVersion, TaskDefinition
 from scheduler.models.effect import Effect, FleetOrder
 from scheduler.models.journal import AuditEntry, EndedCounter, JournalEntry
+from scheduler.models.probe import Probe
 from scheduler.models.process import ProcessRow, ServiceRow
 from scheduler.models.record import BlockRecord, LogLine, RunState, TaskRecord, Wait
 from scheduler.models.shared import CachedValue, TaskEvent
@@ -17,6 +18,7 @@ __all__ = [
     "FleetOrder",
     "JournalEntry",
     "LogLine",
+    "Probe",
     "ProcessRow",
     "RunState",
     "ServiceRow",

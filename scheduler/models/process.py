@@ -15,6 +15,8 @@ class ProcessRow(models.Model):
     host = models.CharField(_("host"), max_length=128)
     pid = models.PositiveIntegerField()
     parent_pid = models.PositiveIntegerField(default=0)
+    #: Of a worker, its place among the workers of its cluster, from 1; the successor of a recycled one sits there too.
+    seat = models.PositiveSmallIntegerField(default=0)
     queues = models.CharField(max_length=500, blank=True, default="")
     started_at = models.DateTimeField()
     beat_at = models.DateTimeField(db_index=True)
@@ -33,6 +35,11 @@ class ProcessRow(models.Model):
     class Meta:
         verbose_name = _("process")
         verbose_name_plural = _("processes")
+        permissions = (
+            ("probe_processrow", "Can look into the memory of processes and recycle workers"),
+            ("view_connection_sql", "Can see what database connections execute"),
+            ("kill_connection", "Can kill database connections"),
+        )
 
     def __str__(self) -> str:
         return self.name

@@ -33,6 +33,7 @@ def name_of(role: str, boot_id: str, pid: int) -> str:
 def run_worker(generation: Generation, slot: int, timer: Any, timeout: int | None, parent_pid: int) -> None:
     """Interpret runs until asked to stop, recycled or killed."""
     process = enter("worker", generation.boot_id, parent_pid)
+    process.seat = slot - boards.FIRST_WORKER + 1
     board, tasks, duty = generation.board, generation.tasks, process.duty
     tasks.on_wait = lambda: board.idle(slot)
     tasks.on_take = lambda: board.busy(slot)

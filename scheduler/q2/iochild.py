@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ctypes import c_double
 from multiprocessing.context import ForkProcess
 from multiprocessing.sharedctypes import RawValue
@@ -16,6 +16,7 @@ from typing import Any
 
 from scheduler.housekeeping import Housekeeper
 from scheduler.housekeeping.rows import close_connections
+from scheduler.io.services import Service
 from scheduler.process import new_boot_id
 from scheduler.q2.children import enter, leave
 from scheduler.q2.generation import Generation
@@ -37,10 +38,11 @@ _BODY = "scheduler.io.main"
 class IoChild:
     """At most one io process. Its boot id stays the same over restarts: a successor owns what was being sent."""
 
-    def __init__(self, settings_version: Callable[[], int] | None) -> None:
+    def __init__(self, settings_version: Callable[[], int] | None, services: Sequence[Service] = ()) -> None:
         self.boot_id = new_boot_id()
         self.restarts = 0
         self._settings_version = settings_version
+        self._services = tuple(services)
         self._process: ForkProcess | None = None
         #: When its event loop turned last, on the monotonic clock; written by the child, and by us when we start it.
         self._beat = RawValue(c_double, 0.0)
@@ -64,7 +66,8 @@ class IoChild:
         close_connections()
         self._beat.value = self._started = time.monotonic()
         self._process = multiprocessing.get_context("fork").Process(
-            target=_run_io, args=(self.boot_id, generation, self._settings_version, os.getpid(), self._beat)
+            target=_run_io,
+            args=(self.boot_id, generation, self._settings_version, self._services, os.getpid(), self._beat),
         )
         self._process.start()
 
@@ -118,7 +121,12 @@ class IoChild:
 
 
 def _run_io(
-    boot_id: str, inherited: Generation, settings_version: Callable[[], int] | None, parent_pid: int, cell: Any
+    boot_id: str,
+    inherited: Generation,
+    settings_version: Callable[[], int] | None,
+    services: Sequence[Service],
+    parent_pid: int,
+    cell: Any,
 ) -> None:
     def beat() -> None:
         cell.value = time.monotonic()
@@ -129,5 +137,5 @@ def _run_io(
     inherited.end()  # copies of the cluster's descriptors, of no use here
     body = importlib.import_module(_BODY)
     with Housekeeper(process, parent_pid=parent_pid, settings_version=settings_version):
-        body.run(boot_id, beat, process.background)
+        body.run(boot_id, beat, process, services)
     leave(process)

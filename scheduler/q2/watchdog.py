@@ -10,7 +10,7 @@ import importlib
 import logging
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from execution import handlers
 from scheduler.conflicts import is_conflict
 from scheduler.flags import Flag, Pace
 from scheduler.housekeeping.rows import close_connections
+from scheduler.io.services import Service
 from scheduler.q2 import board as boards
 from scheduler.q2.census import Census, how
 from scheduler.q2.cluster import KillSafeCluster
@@ -56,13 +57,17 @@ RECYCLE = 5000
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a cluster is started with. ``settings_version`` is asked at every housekeeping tick of its processes."""
+    """What a cluster is started with. ``settings_version`` is asked at every housekeeping tick of its processes.
+
+    ``services``: what the io process does periodically besides the services of the scheduler, in a thread of its own.
+    """
 
     workers: int
     queues: tuple[str, ...]
     recycle: int = RECYCLE
     settings_version: Callable[[], int] | None = None
     io: bool = True
+    services: Sequence[Service] = ()
 
 
 class Watchdog:
@@ -73,7 +78,7 @@ class Watchdog:
         self._quit = Flag()
         self._look = Pace(LOOK_EVERY_S)
         self._census = Census(options.queues, self._figures)
-        self._io = IoChild(options.settings_version) if options.io else None
+        self._io = IoChild(options.settings_version, options.services) if options.io else None
         self._cluster: KillSafeCluster | None = None
         self._started = 0.0
         self._deaths = self._taken = 0

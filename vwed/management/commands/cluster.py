@@ -14,6 +14,7 @@ from scheduler import conf
 from scheduler.errors import Refused
 from scheduler.q2.preflight import wait_for_database
 from scheduler.q2.watchdog import RECYCLE, Options, Watchdog
+from vwed.monitoring.services import monitoring_services
 from vwed.tuning.store import StoreSource
 
 
@@ -51,6 +52,7 @@ class Command(BaseCommand):
                 recycle=options["recycle"],
                 settings_version=lambda: source.version,
                 io=not options["without_io"],
+                services=monitoring_services(),
             )
         ).run()
         if code:

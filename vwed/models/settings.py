@@ -1,4 +1,4 @@
-"""Rows of the web layer."""
+"""Changes of tunables."""
 
 from __future__ import annotations
 

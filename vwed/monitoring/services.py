@@ -1,0 +1,12 @@
+"""What the io process does for the console, again and again: history, leak watch, alerts. Handed to the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scheduler.io.services import Service
+
+
+def monitoring_services() -> Sequence[Service]:
+    """Every service of the web layer, in the order of their first run."""
+    return ()
