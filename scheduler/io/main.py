@@ -119,33 +119,24 @@ async def serve(
             sent=follower.nudge,
             background=background,
         )
-        periodic = Services(boot_id, service_database, services)
-        watching = Services(boot_id, further_database, further)
         with _watched(bell, rung):
             async with asyncio.TaskGroup() as group:
                 background.task("effects", calls.run(stop), context="calls of other systems", group=group)
-                cut = [
-                    background.task("orders", follower.run(stop), context="polls the fleet", group=group),
-                    background.task(
-                        "services",
-                        periodic.run(stop),
-                        context=", ".join(service.name for service in services),
-                        group=group,
-                    ),
-                    background.task(
-                        "monitoring",
-                        watching.run(stop),
-                        context=", ".join(service.name for service in further),
-                        group=group,
-                    ),
-                    background.task(
-                        "report", _report(boot_id, follower, service_database, stop), context=FOLLOWING, group=group
-                    ),
-                ]
+                jobs = (
+                    ("orders", follower.run(stop), "polls the fleet"),
+                    ("services", Services(boot_id, service_database, services).run(stop), _names(services)),
+                    ("monitoring", Services(boot_id, further_database, further).run(stop), _names(further)),
+                    ("report", _report(boot_id, follower, service_database, stop), FOLLOWING),
+                )
+                cut = [background.task(name, work, context=context, group=group) for name, work, context in jobs]
                 await stop.wait()
                 rung.set()
                 for task in cut:  # an answer of the fleet is not worth waiting for
                     task.cancel()
+
+
+def _names(services: Sequence[Service]) -> str:
+    return ", ".join(service.name for service in services)
 
 
 async def _report(owner: str, follower: OrderFollower, database: DatabaseThread, stop: asyncio.Event) -> None:
