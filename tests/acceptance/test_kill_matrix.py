@@ -226,7 +226,8 @@ def is_free(record: TaskRecord) -> bool:
 def freeze_outside_transaction(pid: int, record: TaskRecord) -> None:
     """SIGSTOP between two transactions: inside one, the process would be killed for the lock it holds.
 
-    What it had sent just before may reach the server after our first looks: the row has to stay free for a while.
+    What it had sent just before may reach the server after our first look: the row has to stay free for a while. One
+    that was met inside gets the time to leave, or the next try would find it where it was.
     """
     for _ in range(20):
         freeze(pid)
@@ -235,6 +236,7 @@ def freeze_outside_transaction(pid: int, record: TaskRecord) -> None:
             if time.monotonic() > settled:
                 return
         thaw(pid)
+        wait_until(lambda: is_free(record), 10, "the worker leaving its transaction")
     raise AssertionError("the worker was always inside a transaction")
 
 
