@@ -16,6 +16,7 @@ from datetime import timedelta
 from typing import Any
 
 import psutil
+from django.conf import settings
 from django.db import Error
 
 from scheduler import clock, conf, process, queue, recovery, transitions
@@ -62,7 +63,7 @@ class Census:
         self._samplers: dict[int, Sampler] = {}
         self._beat = Pace(0)
         self._silent = Pace(SILENT_EVERY_S)
-        self._neighbours = Neighbours(os.environ, os.getppid())
+        self._neighbours = Neighbours(getattr(settings, "CONSOLE_PID", ""), os.getppid())
 
     def begin(self, generation: Generation) -> None:
         """A new generation is about to be forked."""

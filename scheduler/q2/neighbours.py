@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import psutil
 
 from scheduler.flags import Pace
-from scheduler.q2.parentage import CONSOLE_PID, PROGRAM, is_running
+from scheduler.q2.parentage import PROGRAM, is_running
 
 #: Role by the name that the supervisor gave a program. The others sample themselves.
 ROLES: Mapping[str, str] = {"fleet simulator": "simulator", "demo": "demo"}
@@ -31,10 +31,9 @@ class Neighbour:
 
 
 class Neighbours:
-    """Finds them for a process that the supervisor may have started."""
+    """Finds them for a process that the supervisor may have started: ``told`` is what its environment says of that."""
 
-    def __init__(self, environment: Mapping[str, str], parent_pid: int) -> None:
-        told = environment.get(CONSOLE_PID, "")
+    def __init__(self, told: str, parent_pid: int) -> None:
         # What was inherited from further up says nothing about us: our parent it must be.
         self._console = parent_pid if told == str(parent_pid) else None
         self._search = Pace(SEARCH_EVERY_S)

@@ -8,11 +8,12 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from scheduler.models import ProcessRow
 from scheduler.q2.census import Census
 from scheduler.q2.neighbours import Neighbours
-from scheduler.q2.parentage import CONSOLE_PID, PROGRAM
+from scheduler.q2.parentage import PROGRAM
 
 WAITS = (sys.executable, "-c", "import time; time.sleep(60)")
 
@@ -29,7 +30,7 @@ def siblings() -> Iterator[list[int]]:
 
 
 def test_the_console_and_the_programs_that_are_mute_are_found(siblings: list[int]) -> None:
-    found = Neighbours({CONSOLE_PID: str(os.getpid())}, os.getpid()).living()
+    found = Neighbours(str(os.getpid()), os.getpid()).living()
     assert [(each.role, each.pid, each.parent_pid) for each in found] == [
         ("console", os.getpid(), os.getppid()),
         ("simulator", siblings[0], os.getpid()),
@@ -39,12 +40,14 @@ def test_the_console_and_the_programs_that_are_mute_are_found(siblings: list[int
 
 @pytest.mark.parametrize("told", ["", "1", "nonsense"])
 def test_a_cluster_that_no_supervisor_started_has_none(told: str) -> None:
-    assert Neighbours({CONSOLE_PID: told} if told else {}, os.getpid()).living() == []
+    assert Neighbours(told, os.getpid()).living() == []
 
 
 @pytest.mark.django_db(transaction=True)
-def test_they_have_rows_while_they_live(siblings: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(CONSOLE_PID, str(os.getpid()))
+def test_they_have_rows_while_they_live(
+    siblings: list[int], monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    settings.CONSOLE_PID = str(os.getpid())
     monkeypatch.setattr(os, "getppid", os.getpid)
     census = Census(("default",), dict)
     monkeypatch.undo()
