@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
@@ -313,7 +314,12 @@ def _delivery_failed(present: Facts) -> Readings:
     rows = AlertDelivery.objects.filter(state=FAILED, next_at__gte=since)
     failed = list(rows.order_by("-pk").values_list("target", "error")[:100])
     target, error = failed[0] if failed else ("", "")
-    return of_system(float(len(failed)), target=target[:100], error=error[:TEXT_LIMIT])
+    return of_system(float(len(failed)), target=named(target), error=error[:TEXT_LIMIT])
+
+
+def named(target: str) -> str:
+    """A receiver as everybody may see it: of a webhook the host, as its path may hold a secret."""
+    return (urlsplit(target).hostname or "" if "://" in target else target)[:100]
 
 
 _READERS: Mapping[str, Callable[[Facts], Readings]] = {

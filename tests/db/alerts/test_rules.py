@@ -100,7 +100,8 @@ def test_server_connections(watch: Turned) -> None:
     connection.cursor().execute("SELECT 1")
     before, readings = readers.Readers().read(watch.now, rules.in_force())
     found = readings["server_connections"]
-    assert before and found is not None
+    assert before
+    assert found is not None
     assert 0 < found[""].args["n"] <= found[""].args["of"]
     assert found[""].value == 100 * found[""].args["n"] / found[""].args["of"]
 
@@ -152,7 +153,8 @@ def test_queue_age(watch: Turned, make_run: MakeRun) -> None:
     run = make_run("r", Status.READY, queue="pick", ready_at=watch.now - timedelta(seconds=92))
     alert = opened(watch, "queue_age", 3)
     assert alert.object_key == "pick"
-    assert alert.value is not None and alert.value > 92
+    assert alert.value is not None
+    assert alert.value > 92
     TaskRecord.objects.filter(pk=run.pk).update(status=Status.CLAIMED)
     cleared(watch, "queue_age", 3)
 
@@ -276,9 +278,7 @@ def test_what_is_not_measured_has_no_value_and_changes_nothing(watch: Turned) ->
     assert open_of("memory_total"), "unknown is not quiet"
 
 
-def test_one_rule_that_cannot_be_read_does_not_blind_the_others(
-    watch: Turned, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_rule_that_cannot_be_read_does_not_blind_the_others(watch: Turned, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_path: object) -> None:
         raise PermissionError("no entry")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import pytest
@@ -70,5 +71,5 @@ def test_openings_and_clearings_take_turns_and_each_has_held(values: list[float 
         wanted = Level.OVER if move is Move.OPEN else Level.QUIET
         assert all(level(value, 60, 10) is wanted for value in values[number - looks + 1 : number + 1])
         assert number + 1 >= looks
-    for (first, _), (second, _) in zip(found, found[1:], strict=False):
+    for (first, _), (second, _) in itertools.pairwise(found):
         assert (second - first) * LOOK_S >= hold_s

@@ -8,8 +8,8 @@ import pytest
 from django.utils import translation
 
 from vwed.alerts import words
-from vwed.alerts.readers import Readers
 from vwed.alerts.readers import _READERS as READERS
+from vwed.alerts.readers import Readers
 from vwed.alerts.rules import RULES, SEVERITIES, Rule
 from vwed.models import Alert
 
