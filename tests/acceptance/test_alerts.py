@@ -1,4 +1,4 @@
-"""A worker that is killed is an alert within ten seconds, and none any more when its seat is served and time is over."""
+"""A worker that is killed is an alert within ten seconds, and none any more when its seat is served again."""
 
 from __future__ import annotations
 

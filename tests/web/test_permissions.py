@@ -30,7 +30,6 @@ PAGES = {
     "/admin/alerts/?show=cleared": ROLES,
     "/admin/alerts/rules/": ROLES,
     "/admin/alerts/rules/disk/": ("Engineer", "Administrator"),
-    "/admin/alerts/ack/?id=0": ("Operator", "Engineer", "Administrator"),
     "/admin/live/poll/?t=overview": ROLES,
     "/admin/scheduler/auditentry/": ("Operator", "Engineer", "Administrator"),
     "/admin/auth/user/": ("Administrator",),

@@ -241,7 +241,9 @@ def amount(value: float | None, unit: str) -> str:
         case "MB":
             return formats.megabytes(value * 1e6)
         case "MB/day":
-            return pgettext("growth", "%(n)s MB a day") % {"n": f"{value:.1f}" if value >= 0.1 else f"{value:.3f}"}
+            return pgettext("growth", "%(n)s MB a day") % {
+                "n": f"{value:.1f}" if value >= 0.1 or not value else f"{value:.3f}"
+            }
         case _:
             return formats.count(value)
 
