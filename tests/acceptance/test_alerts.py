@@ -13,7 +13,7 @@ from tests.acceptance.conftest import Plant
 from tests.support.waiting import wait_until
 from vwed.models import Alert, AlertRule
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow, pytest.mark.db]
 
 #: What the operator is promised, and how long the death is shown here.
 SEEN_S, SHOWN_S = 10.0, 12.0
