@@ -36,6 +36,20 @@ class Environment(environ.Env):
             parsed: dict[str, Any] = super().db_url_config(url, engine)
         return parsed
 
+    @classmethod
+    def email_url_config(cls, url: Any, backend: Any = None) -> dict[str, Any]:
+        """Parse an EMAIL_URL.
+
+        Raises:
+            ImproperlyConfigured: it cannot be read.
+        """
+        try:
+            parsed: dict[str, Any] = super().email_url_config(url, backend)
+        except (ImproperlyConfigured, ValueError) as error:
+            said = f"EMAIL_URL in the environment cannot be read: {error}. See .env.example."
+            raise ImproperlyConfigured(said) from None
+        return parsed
+
 
 env = Environment()
 

@@ -93,6 +93,11 @@ NAVIGATION: list[dict[str, Any]] = [
                 "storage.view_storagerequest",
                 "/admin/storage/storagerequest/",
             ),
+            {
+                **_item(_("Alerts"), "notifications", "admin:alerts", "vwed.view_alert", "/admin/alerts/"),
+                "badge": "vwed.alerts.present.badge",
+                "badge_live": "alerts.open",
+            },
         ],
     },
     {

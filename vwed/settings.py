@@ -99,6 +99,22 @@ Q_CLUSTER = {
 REDIS_URL = env.str("REDIS_URL", default="")
 FLEET_URL = env.str("FLEET_URL", default="http://127.0.0.1:8088")
 
+# --- Alerts ----------------------------------------------------------------------------------------------------------
+#: The mail server; without one alerts go to webhooks and are shown.
+EMAIL_URL = env.str("EMAIL_URL", default="")
+_MAIL = env.email_url_config(EMAIL_URL or "dummymail://")
+EMAIL_BACKEND = _MAIL["EMAIL_BACKEND"]
+EMAIL_HOST, EMAIL_PORT = _MAIL.get("EMAIL_HOST") or "localhost", _MAIL.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL.get("EMAIL_HOST_USER") or "", _MAIL.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL.get("EMAIL_USE_TLS", False), _MAIL.get("EMAIL_USE_SSL", False)
+EMAIL_FILE_PATH = _MAIL.get("EMAIL_FILE_PATH") or None
+EMAIL_TIMEOUT = 5
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="vwed@localhost")
+#: Language of mails and webhooks.
+ALERT_LANGUAGE = env.str("ALERT_LANGUAGE", default="en")
+#: Where people reach the console; links in messages begin with it.
+CONSOLE_URL = env.str("CONSOLE_URL", default="").rstrip("/")
+
 # --- Live panels (Channels) ------------------------------------------------------------------------------------------
 CHANNEL_LAYERS = {
     "default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}

@@ -19,7 +19,7 @@ class ConsoleSite(UnfoldAdminSite):
 
     def extra_urls(self) -> list[URLPattern]:
         """Routes of pages without a model; each is wrapped by ``admin_view`` (staff only, never cached)."""
-        from vwed.console import pages
+        from vwed.console import alert_rules, alerts, pages
         from vwed.console.history import history
         from vwed.live.poll import poll
 
@@ -28,14 +28,20 @@ class ConsoleSite(UnfoldAdminSite):
             path("monitoring/history/", self.admin_view(history), name="monitoring_history"),
             path("r/<str:record_id>/", self.admin_view(pages.record_by_id), name="record_by_id"),
             path("storage/map/", self.admin_view(pages.storage_map), name="storage_map"),
+            path("alerts/", self.admin_view(alerts.alerts), name="alerts"),
+            path("alerts/ack/", self.admin_view(alerts.acknowledge), name="alerts_ack"),
+            path("alerts/rules/", self.admin_view(alert_rules.index), name="alert_rules"),
+            path("alerts/rules/<str:code>/", self.admin_view(alert_rules.change), name="alert_rule"),
+            path("alerts/rules/<str:code>/test/", self.admin_view(alert_rules.test), name="alert_test"),
             path("services/", self.admin_view(pages.services), name="services"),
         ]
 
     def extra_context(self, context: dict[str, Any], request: HttpRequest) -> dict[str, Any]:
         """What every page of the frame needs beside the theme's own."""
+        from vwed.alerts.present import counts_for
         from vwed.console.browser_texts import browser_texts
 
-        return {**context, "vw_i18n": browser_texts()}
+        return {**context, "vw_i18n": browser_texts(), "vw_critical": counts_for(request).critical}
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """The Overview: every number is already in the page; the socket only keeps it fresh."""

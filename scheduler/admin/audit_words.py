@@ -48,6 +48,9 @@ ACTIONS: Mapping[str, Promise] = {
     "change_cached_value": _("Change a cached value"),
     "remove_cached_value": _("Remove a cached value"),
     "change_setting": _("Change a setting"),
+    "ack_alert": _("Acknowledge an alert"),
+    "change_alert_rule": _("Change an alert rule"),
+    "test_alert_delivery": _("Test the delivery of alerts"),
     "sign_in": _("Sign in"),
     "create_administrator": _("Create the first administrator"),
     "add_user": _("Add a user"),
@@ -92,6 +95,13 @@ FIELDS: Mapping[str, Promise] = {
     "is_superuser": _("may do everything"),
     "groups": _("roles"),
     "permissions": _("permissions"),
+    "acked_by": _("acknowledged by"),
+    "until": _("until"),
+    "severity": _("severity"),
+    "threshold": _("threshold"),
+    "hold_s": _("hold time (s)"),
+    "clear_margin": _("clear margin"),
+    "receivers": _("receivers"),
 }
 #: Words among the values of a field; everything else is a name or a number.
 _VALUES: Mapping[str, Mapping[str, str | Promise]] = {

@@ -343,7 +343,7 @@ def test_rights_of_any_number_of_logins_cost_one_query(
     assert rights.keys() == set(logins)
     by_name = {found.username: found for found in rights.values()}
     assert by_name["root"].superuser
-    assert by_name["viewer"].permissions == {"scheduler.view_taskrecord"}
+    assert by_name["viewer"].permissions == {"scheduler.view_taskrecord", "vwed.view_alert"}
     assert "operate_taskrecord" in by_name["operator"].actions
 
 
@@ -362,11 +362,11 @@ def test_polling_answers_the_same_frame_and_names_what_is_refused(
 ) -> None:
     make_record("run-1", Status.READY)
 
-    answer = as_role("Viewer").get("/admin/live/poll/?t=overview,alerts")
+    answer = as_role("Viewer").get("/admin/live/poll/?t=overview,nothing")
 
     assert "no-store" in answer["Cache-Control"]
     assert answer.json()["t"]["overview"]["n"]["ready"] == 1
-    assert answer.json()["deny"] == {"alerts": "unknown"}
+    assert answer.json()["deny"] == {"nothing": "unknown"}
 
 
 def test_a_frame_too_large_becomes_the_order_to_fetch_again() -> None:

@@ -16,6 +16,7 @@ SEEN = {
     "admin/base_site.html": "50eb1e71a0b2729c",
     "admin/index.html": "9fdb849b7da18ccd",
     "admin/login.html": "13deb7765ce36659",
+    "unfold/helpers/app_list_badge.html": "bc002ff5a001fd04",
     "unfold/helpers/userlinks.html": "b493fa5ca3595d28",
     "unfold/layouts/skeleton.html": "66af9f0bb45f98ba",
 }

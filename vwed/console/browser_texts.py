@@ -8,6 +8,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from scheduler.states import FACES, Status
+from vwed.alerts import words
+from vwed.alerts.rules import SEVERITIES
 from vwed.console.overview import LOADS, reason_texts
 
 
@@ -42,7 +44,19 @@ def browser_texts() -> dict[str, Any]:
         "oldest": _("oldest"),
         "others": _("others"),
         "selectFirst": _("Select at least one run."),
+        "alerts": {
+            "titles": {code: str(each.title) for code, each in words.WORDS.items()},
+            "severities": [str(words.LOOKS[code][3]) for code in SEVERITIES],
+            "looks": [words.LOOKS[code][:3] for code in SEVERITIES],
+            "open": _("%(n)s open"),
+            "news": _("%(n)s new, %(m)s cleared since this page was loaded"),
+            "cleared": _("cleared"),
+            "late": _("Nobody watches: the last check was %(d)s ago."),
+            "never": _("Nobody watches: no check has been made yet."),
+            "checked": _("%(rules)s rules watch; last check %(d)s ago."),
+        },
         "urls": {
+            "alerts": reverse("admin:alerts"),
             "records": reverse("admin:scheduler_taskrecord_changelist"),
             "services": reverse("admin:services"),
             "record": reverse("admin:record_by_id", args=("-",)),

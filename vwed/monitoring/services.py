@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from scheduler.housekeeping.sampling import wanted
 from scheduler.io.services import Service
+from vwed.alerts import delivery, watch
+from vwed.alerts import retention as alert_retention
 from vwed.monitoring import rollup
 from vwed.monitoring.history import History
 
@@ -23,4 +25,7 @@ def monitoring_services() -> Sequence[Service]:
         Service("history", history.pause_s, lambda: history.run_once().as_json()),
         Service("history_roll_up", lambda: ROLL_UP_S, lambda: rollup.roll_up().as_json()),
         Service("history_retention", lambda: RETENTION_S, rollup.Retention().run_once),
+        Service("alerts", lambda: watch.LOOK_S, watch.Watch().run_once),
+        Service("alert_delivery", lambda: delivery.EVERY_S, delivery.run_once),
+        Service("alert_retention", lambda: alert_retention.EVERY_S, alert_retention.run_once),
     )

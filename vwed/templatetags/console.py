@@ -139,3 +139,23 @@ def unlocalized(value: float) -> str:
 def since_ms(value: int) -> str:
     """How long ago an epoch time in milliseconds was."""
     return _LIVE["age"](value)
+
+
+@register.filter
+def epoch_ms(value: datetime | None) -> int | str:
+    """A time as epoch milliseconds, for ages that tick."""
+    return int(value.timestamp() * 1000) if value is not None else ""
+
+
+@register.filter
+def lasted(alert: Any) -> float:
+    """Seconds from the opening of an alert to its end."""
+    return float((alert.cleared_at - alert.opened_at).total_seconds()) if alert.cleared_at is not None else 0.0
+
+
+@register.simple_tag
+def alerts_line() -> Mapping[str, Any]:
+    """The open alerts for the line on the Overview. Two queries."""
+    from vwed.console.alerts import overview_line
+
+    return overview_line()

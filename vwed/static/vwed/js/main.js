@@ -4,11 +4,13 @@ import { startLive } from "./live/store.js";
 import { startFreshness } from "./ui/freshness.js";
 import { bindLive } from "./ui/bind.js";
 import { texts } from "./ui/i18n.js";
+import { startAlerts, wantsAlerts } from "./ui/alerts.js";
 
 const PAGES = {
   overview: () => import("./pages/overview.js"),
   records: () => import("./pages/records.js"),
   record: () => import("./pages/record.js"),
+  alerts: () => import("./pages/alerts.js"),
   import: () => import("./pages/import.js"),
 };
 
@@ -20,10 +22,13 @@ async function start() {
   addEventListener("pagehide", () => controller.abort(), { once: true });
   watchDialogs(signal, texts());
   const topics = (root.dataset.topics || "").split(",").filter(Boolean);
+  // A page that is live anyway keeps the signs of alerts fresh too.
+  if (topics.length && wantsAlerts() && !topics.includes("alerts")) topics.push("alerts");
   const store = topics.length ? startLive(topics, texts(), signal) : null;
   if (store) {
     startFreshness(store, texts(), signal);
     bindLive(root, store, texts(), signal);
+    if (wantsAlerts()) startAlerts(store, texts(), signal);
   }
   const page = PAGES[root.dataset.vwPage];
   if (page) (await page()).start(root, store, texts(), signal);

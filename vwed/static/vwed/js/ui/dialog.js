@@ -20,7 +20,7 @@ export function watchDialogs(signal, texts) {
     event.preventDefault();
     const chosen = new URLSearchParams(new FormData(form));
     if (!chosen.has("id")) {
-      say(form, texts.selectFirst);
+      say(form, form.dataset.vwFirst || texts.selectFirst);
       return;
     }
     const target = event.submitter && event.submitter.hasAttribute("formaction") ? event.submitter.formAction : form.action;
