@@ -10,6 +10,7 @@ import asyncio
 import os
 import secrets
 import socket
+import threading
 import time
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -80,6 +81,8 @@ class Process:
     loop: asyncio.AbstractEventLoop | None = None
     #: Of a worker, its place among the workers of its cluster, from 1.
     seat: int = 0
+    #: Held while a snapshot of the heap refers to every object: what seems to have outlived its run then has not.
+    looking: threading.Lock = field(default_factory=threading.Lock)
     pid: int = field(default_factory=os.getpid)
     host: str = field(default_factory=socket.gethostname)
 

@@ -79,8 +79,9 @@ def check_contexts(process: Process) -> None:
     left = process.contexts.left_behind()
     if left:
         del left
-        gc.collect()
-        _report_contexts(process)
+        with process.looking:
+            gc.collect()
+            _report_contexts(process)
 
 
 def _report_contexts(process: Process) -> None:
