@@ -9,6 +9,7 @@ nevertheless, because that is where things pile up.
 from __future__ import annotations
 
 import gc
+import heapq
 import sys
 import time
 from collections import Counter
@@ -169,11 +170,22 @@ def _grown(before: Mapping[str, int], histogram: Histogram) -> list[tuple[str, i
 
 
 def _followed(name: str) -> dict[str, Any]:
-    """Who refers to some objects of a type, hop by hop: how often each kind of referrer was met."""
-    level = _samples(name)
+    """Who refers to objects of a type, hop by hop, as (referrer, how often).
+
+    Of what the collector tracks: to its newest objects. Of the rest: who holds most of them, with how many.
+    """
+    level: list[Any] = []
     hops: list[list[tuple[str, int]]] = []
+    samples = [each for each in reversed(gc.get_objects()) if _name(type(each)) == name][:SAMPLES]
+    if samples:
+        level = samples
+    else:
+        held = _largest_holders(name)
+        hops.append([(_described(holder), number) for number, holder in held])
+        level = [holder for _number, holder in held[:SAMPLES]]
+        del held
     known = {id(each) for each in level}
-    for _hop in range(HOPS):
+    while len(hops) < HOPS:
         holders = [each for each in _referrers(level) if id(each) not in known]
         if not holders:
             break
@@ -184,17 +196,25 @@ def _followed(name: str) -> dict[str, Any]:
     return {"type": name, "hops": hops}
 
 
-def _samples(name: str) -> list[Any]:
-    """The newest objects of a type: tracked ones, else what tracked ones and our modules' containers refer to."""
+def _largest_holders(name: str) -> list[tuple[int, Any]]:
+    """The objects that refer to most objects of a type that the collector does not track."""
+    matches: dict[type, bool] = {}
+    best: list[tuple[int, int, Any]] = []
     objects = gc.get_objects()
-    found = [each for each in reversed(objects) if _name(type(each)) == name][:SAMPLES]
-    if not found:
-        holders = (each for source in (reversed(objects), (c for _, c in _module_containers())) for each in source)
-        for holder in holders:
-            found += [each for each in gc.get_referents(holder) if _name(type(each)) == name][-SAMPLES:]
-            if len(found) >= SAMPLES:
-                break
-    return found[:SAMPLES]
+    holders = [each for source in (objects, (c for _, c in _module_containers())) for each in source]
+    for place, holder in enumerate(holders):
+        number = 0
+        for each in gc.get_referents(holder):
+            kind = type(each)
+            if kind not in matches:
+                matches[kind] = _name(kind) == name
+            number += matches[kind]
+        if number and (len(best) < NAMED or number > best[0][0]):
+            heapq.heappush(best, (number, place, holder))
+            if len(best) > NAMED:
+                heapq.heappop(best)
+    unique = {id(holder): (number, holder) for number, _place, holder in sorted(best, reverse=True)}
+    return [each for each in unique.values() if each[1] is not objects and not _is_ours(each[1])]
 
 
 def _referrers(level: list[Any]) -> list[Any]:
