@@ -20,10 +20,12 @@ class ConsoleSite(UnfoldAdminSite):
     def extra_urls(self) -> list[URLPattern]:
         """Routes of pages without a model; each is wrapped by ``admin_view`` (staff only, never cached)."""
         from vwed.console import pages
+        from vwed.console.history import history
         from vwed.live.poll import poll
 
         return [
             path("live/poll/", self.admin_view(poll), name="live_poll"),
+            path("monitoring/history/", self.admin_view(history), name="monitoring_history"),
             path("r/<str:record_id>/", self.admin_view(pages.record_by_id), name="record_by_id"),
             path("storage/map/", self.admin_view(pages.storage_map), name="storage_map"),
             path("services/", self.admin_view(pages.services), name="services"),
