@@ -82,6 +82,7 @@ class Values:
     kept_state_rows: int = 5_000
     event_days: int = 30
     event_rows: int = 100_000
+    sample_rows: int = 450_000
     prune_batch: int = 1000
 
     @property

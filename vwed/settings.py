@@ -21,6 +21,10 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[:
 PROCESS = env.str("VWED_PROCESS", default="")
 #: Shown in the header: what this installation is called, for example a plant or "Demo".
 INSTALLATION = env.str("INSTALLATION", default="")
+#: Process id of the supervisor that started this process, if one did.
+CONSOLE_PID = env.str("VWED_CONSOLE_PID", default="")
+#: Whether processes are sampled and their past, growth and alerts are kept. Switched off to measure what that costs.
+MONITORING = env.bool("MONITORING", default=True)
 ROOT_URLCONF = "vwed.urls"
 ASGI_APPLICATION = "vwed.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -19,8 +19,8 @@ from django.db import Error, connection, connections
 
 from scheduler import clock, conf, transitions
 from scheduler.flags import Flag, readable
-from scheduler.housekeeping import rows
-from scheduler.housekeeping.sampling import Sampler
+from scheduler.housekeeping import figures, rows
+from scheduler.housekeeping.sampling import Sampler, wanted
 from scheduler.probes.answering import Prober
 from scheduler.process import Process
 
@@ -144,9 +144,18 @@ class Housekeeper:
     def _retire(self) -> None:
         if self._key is not None:
             try:
-                rows.retire([self._key], self._cause)
+                rows.retire([self._key], self._cause, **self._last_beat())
             except (Error, OSError) as error:
                 log.warning("the row of %s stays open until it is found silent: %s", self._process.name, error)
+
+    def _last_beat(self) -> dict[str, Any]:
+        """What the process weighed in the end: one that lived shorter than a tick would leave no figure else."""
+        try:
+            sample = self._sample(dear=True)
+        except Exception:
+            log.exception("the last sample of %s is missing", self._process.name)
+            return {}
+        return {"beat_at": clock.now(), "runs": self._process.duty.runs, "sample": sample}
 
     # --- one tick ----------------------------------------------------------------------------------------------------
 
@@ -220,13 +229,22 @@ class Housekeeper:
         if not alive:
             self._key = None
 
-    def _sample(self) -> dict[str, Any]:
-        open_connections = sum(1 for each in (self._main_connection, connection) if each.connection is not None)
+    def _sample(self, *, dear: bool = False) -> dict[str, Any]:
+        if not wanted():
+            return {}
+        process = self._process
+        background = process.background.report()
+        both = dict.fromkeys((self._main_connection, connections["default"]))
+        opened = [each for each in both if each.connection is not None]
         return {
-            **self._sampler.sample(),
-            "contexts": self._process.contexts.alive(),
-            "leaked": self._process.duty.leaked,
-            "connections": open_connections,
-            "background": self._process.background.report(),
+            **self._sampler.sample(dear=dear),
+            "runs": process.duty.runs,
+            "contexts": process.contexts.alive(),
+            "leaked": process.duty.leaked,
+            "asyncio_tasks": figures.asyncio_tasks(process.loop),
+            "connections": len(opened),
+            "connection_ids": figures.connection_ids(opened),
+            "background": background,
+            "background_open": figures.running(background),
             **{name: figure() for name, figure in self._figures.items()},
         }

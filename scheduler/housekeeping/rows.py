@@ -32,8 +32,9 @@ def register(
     queues: Iterable[str] = (),
     seat: int = 0,
     sample: dict[str, Any] | None = None,
+    age_s: float = 0.0,
 ) -> int:
-    """Write the row of a process that starts (this one, without ``pid``) and return its key. One statement."""
+    """Write the row of a process (this one, without ``pid``) that started ``age_s`` ago; its key. One statement."""
     now = clock.now()
     row, _ = ProcessRow.objects.update_or_create(
         name=name,
@@ -45,7 +46,7 @@ def register(
             "parent_pid": parent_pid if parent_pid is not None else os.getppid(),
             "queues": ",".join(queues)[:500],
             "seat": seat,
-            "started_at": now,
+            "started_at": now - timedelta(seconds=age_s),
             "beat_at": now,
             "ended_at": None,
             "cause": "",
@@ -61,14 +62,15 @@ def beat(key: int, *, sample: Mapping[str, Any], **fields: Any) -> bool:
     return driver.update(ProcessRow, key, {"beat_at": clock.now(), "sample": json.dumps(sample), **fields})
 
 
-def retire(keys: Iterable[int], cause: str) -> int:
-    """These processes have ended, because of ``cause``; how many rows that closed."""
+def retire(keys: Iterable[int], cause: str, **last: Any) -> int:
+    """These processes have ended, because of ``cause``; how many rows that closed. ``last``: columns of a last beat."""
     return ProcessRow.objects.filter(pk__in=list(keys), ended_at__isnull=True).update(
         ended_at=clock.now(),
         cause=cause[:200],
         current_record="",
         current_block="",
         current_since=None,
+        **last,
     )
 
 

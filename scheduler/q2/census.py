@@ -1,4 +1,4 @@
-"""The rows of processes that fork, written from outside; and what is done about processes that died.
+"""The rows of processes that cannot write their own; and what is done about processes that died.
 
 Every method but ``begin``, ``wait_gone`` and ``leave`` uses the caller's connection, which the caller closes before it
 forks.
@@ -10,10 +10,13 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import psutil
+from django.conf import settings
 from django.db import Error
 
 from scheduler import clock, conf, process, queue, recovery, transitions
@@ -23,6 +26,7 @@ from scheduler.housekeeping.sampling import Sampler
 from scheduler.models import ProcessRow, TaskRecord
 from scheduler.q2.children import name_of
 from scheduler.q2.generation import Generation
+from scheduler.q2.neighbours import Neighbours
 from scheduler.q2.parentage import is_running, state_of
 from scheduler.q2.patience import brief_connection
 from scheduler.states import Status
@@ -33,6 +37,17 @@ log = logging.getLogger(__name__)
 SILENT_EVERY_S = 10.0
 #: How long killed processes may take to vanish.
 GONE_WITHIN_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """A process that is described from outside."""
+
+    role: str
+    boot: str
+    pid: int
+    parent: int
+    queues: tuple[str, ...] = ()
 
 
 class Census:
@@ -48,6 +63,7 @@ class Census:
         self._samplers: dict[int, Sampler] = {}
         self._beat = Pace(0)
         self._silent = Pace(SILENT_EVERY_S)
+        self._neighbours = Neighbours(getattr(settings, "CONSOLE_PID", ""), os.getppid())
 
     def begin(self, generation: Generation) -> None:
         """A new generation is about to be forked."""
@@ -66,37 +82,56 @@ class Census:
     # --- rows --------------------------------------------------------------------------------------------------------
 
     def _beat_from_outside(self) -> None:
-        pids = {self._main_name: ("main", self._main_boot, os.getpid(), os.getppid())}
+        subjects = {name_of(each.role, each.boot, each.pid): each for each in self._subjects() if is_running(each.pid)}
+        for name, subject in subjects.items():
+            self._beat_one(name, subject)
+        self._close_neighbours({key for name, key in self._keys.items() if name not in subjects})
+        self._keys = {name: key for name, key in self._keys.items() if name in subjects}
+        live = {subject.pid for subject in subjects.values()}
+        self._samplers = {pid: sampler for pid, sampler in self._samplers.items() if pid in live}
+
+    def _subjects(self) -> Iterator[_Subject]:
+        """Who is to be described from here."""
+        yield _Subject("main", self._main_boot, os.getpid(), os.getppid(), self._queues)
+        for each in self._neighbours.living():
+            yield _Subject(each.role, self._main_boot, each.pid, each.parent_pid)
         if self._generation is not None:
             boot = self._generation.boot_id
             seats = {seat.role: seat.pid for seat in self._generation.board.seats() if seat.role != "worker"}
             if "sentinel" in seats:
-                pids[name_of("sentinel", boot, seats["sentinel"])] = ("sentinel", boot, seats["sentinel"], os.getpid())
+                yield _Subject("sentinel", boot, seats["sentinel"], os.getpid(), self._queues)
             if "monitor" in seats:
-                parent = seats.get("sentinel", 0)
-                pids[name_of("monitor", boot, seats["monitor"])] = ("monitor", boot, seats["monitor"], parent)
-        for name, (role, boot, pid, parent) in pids.items():
-            if is_running(pid):
-                self._beat_one(name, role, boot, pid, parent)
-        self._keys = {name: key for name, key in self._keys.items() if name in pids}
-        live = {pid for _, _, pid, _ in pids.values()}
-        self._samplers = {pid: sampler for pid, sampler in self._samplers.items() if pid in live}
+                yield _Subject("monitor", boot, seats["monitor"], seats.get("sentinel", 0), self._queues)
 
-    def _beat_one(self, name: str, role: str, boot: str, pid: int, parent: int) -> None:
-        sample = self._sample(pid)
-        if role == "main":
+    def _beat_one(self, name: str, subject: _Subject) -> None:
+        sampler = self._samplers.get(subject.pid)
+        try:
+            if sampler is None:
+                sampler = self._samplers[subject.pid] = Sampler(subject.pid)
+            age_s = sampler.age_s()
+        except psutil.NoSuchProcess:
+            return
+        sample = sampler.sample()
+        if subject.role == "main":
             sample |= self._figures()
         key = self._keys.get(name)
         if key is None or not rows.beat(key, sample=sample):
             self._keys[name] = rows.register(
-                name, role, boot, pid=pid, parent_pid=parent, queues=self._queues, sample=sample
+                name,
+                subject.role,
+                subject.boot,
+                pid=subject.pid,
+                parent_pid=subject.parent,
+                queues=subject.queues,
+                sample=sample,
+                age_s=age_s,
             )
 
-    def _sample(self, pid: int) -> dict[str, Any]:
-        sampler = self._samplers.get(pid)
-        if sampler is None:
-            sampler = self._samplers[pid] = Sampler(pid)
-        return sampler.sample()
+    def _close_neighbours(self, gone: set[int]) -> None:
+        """Close the rows of neighbours that ended; who belongs to the generation is closed with its exit code."""
+        if gone:
+            ours = ProcessRow.objects.filter(pk__in=gone, boot_id=self._main_boot).values_list("pk", flat=True)
+            rows.retire(ours, "ended")
 
     # --- the dead ----------------------------------------------------------------------------------------------------
 
@@ -153,13 +188,14 @@ class Census:
         rows.retire_boot(boot, cause)
 
     def leave(self) -> None:
-        """The main ends: close its own row, if the database can be reached."""
-        key = self._keys.get(self._main_name)
-        if key is None:
+        """The main ends: close its own row, and those of neighbours that nobody looks at any more."""
+        own = self._keys.get(self._main_name)
+        if own is None:
             return
         try:
             with brief_connection():
-                rows.retire([key], "stopped")
+                rows.retire([own], "stopped")
+                rows.retire_boot(self._main_boot, "not looked at any more: its cluster has ended")
         except (Error, OSError) as error:
             log.warning("the row of this process stays open until it is found silent: %s", error)
 

@@ -8,6 +8,7 @@ import random
 import signal
 from typing import Any
 
+from django_q.conf import Conf
 from django_q.monitor import monitor
 from django_q.pusher import pusher
 from django_q.worker import worker
@@ -44,6 +45,7 @@ def run_worker(generation: Generation, slot: int, timer: Any, timeout: int | Non
         queues=generation.queues,
         settings_version=generation.settings_version,
         drain=generation.drain,
+        figures={"recycle_at": lambda: Conf.RECYCLE},
     ) as housekeeper:
         worker(tasks, generation.results, timer, timeout)
         if duty.draining and timer.value == -1:

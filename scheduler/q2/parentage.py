@@ -8,6 +8,9 @@ import os
 import signal
 from pathlib import Path
 
+#: In the environment of every program that a supervisor starts: its own process id, and what it calls the program.
+CONSOLE_PID, PROGRAM = "VWED_CONSOLE_PID", "VWED_PROGRAM"
+
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 

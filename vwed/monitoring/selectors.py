@@ -75,7 +75,7 @@ def read_now() -> Now:
     processes = list(selectors.live_processes(at))
     hour = _ended(at - timedelta(hours=1))
     ages = [age.oldest for age in selectors.queue_ages() if age.oldest]
-    connections, limit = _connections(processes)
+    connections, limit = server_connections(processes)
     running = [row.current_record for row in processes if row.current_record][:WORKER_LIMIT]
     labels = dict(TaskRecord.objects.filter(record_id__in=running).values_list("record_id", "label")) if running else {}
     last_minute = int(at.timestamp() // 60) - 1
@@ -89,7 +89,7 @@ def read_now() -> Now:
         oldest_ready=min(ages, default=None),
         connections=connections,
         connection_limit=limit,
-        pool=_pool(processes),
+        pool=pool_of(processes),
         labels=labels,
     )
 
@@ -109,7 +109,7 @@ def _ended(since: datetime) -> dict[tuple[int, str], int]:
     return {(minute, status): n for minute, status, n in rows}
 
 
-def _connections(processes: list[ProcessRow]) -> tuple[int, int | None]:
+def server_connections(processes: list[ProcessRow]) -> tuple[int, int | None]:
     """Open connections and the server's limit (``None`` where there is no server). One query on MySQL."""
     if connection.vendor != "mysql":
         return sum(int(row.sample.get("connections") or 0) for row in processes), None
@@ -125,7 +125,7 @@ def _connections(processes: list[ProcessRow]) -> tuple[int, int | None]:
     return int(connected), int(limit)
 
 
-def _pool(processes: list[ProcessRow]) -> PoolFigures | None:
+def pool_of(processes: list[ProcessRow]) -> PoolFigures | None:
     """Sum over the web processes; this process's own figures when none has reported yet."""
     reported = [pool for row in processes if row.role == "web" and (pool := row.sample.get("pool"))]
     if not reported:

@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from scheduler.housekeeping.sampling import wanted
 from scheduler.io.services import Service
+from vwed.monitoring import rollup
+from vwed.monitoring.history import History
+
+#: Seconds between two looks for samples to be rolled up, and for rows that are over their bounds.
+ROLL_UP_S = 30.0
+RETENTION_S = 60.0
 
 
 def monitoring_services() -> Sequence[Service]:
-    """Every service of the web layer, in the order of their first run."""
-    return ()
+    """Every service of the web layer, in the order of their first run; none where nothing is measured."""
+    if not wanted():
+        return ()
+    history = History()
+    return (
+        Service("history", history.pause_s, lambda: history.run_once().as_json()),
+        Service("history_roll_up", lambda: ROLL_UP_S, lambda: rollup.roll_up().as_json()),
+        Service("history_retention", lambda: RETENTION_S, rollup.Retention().run_once),
+    )

@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from scheduler.q2.parentage import die_with, kill_group
+from scheduler.q2.parentage import CONSOLE_PID, PROGRAM, die_with, kill_group
 
 #: Seconds before a child that ended by itself is started again: doubled each time, up to the last.
 BACKOFF_S = (0.5, 30.0)
@@ -56,7 +56,7 @@ class Child:
         parent = os.getpid()
         self._process = subprocess.Popen(  # noqa: S603 - our own programs
             self.program.command,
-            env={**os.environ, **self.program.environment},
+            env={**os.environ, CONSOLE_PID: str(parent), PROGRAM: self.program.name, **self.program.environment},
             stdin=subprocess.DEVNULL,
             start_new_session=True,
             preexec_fn=lambda: die_with(parent),

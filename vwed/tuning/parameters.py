@@ -174,6 +174,14 @@ PARAMETERS: tuple[Parameter, ...] = (
     ),
     _declare("event_days", RETENTION, _DAYS, NOW, _("How long events of tasks are kept.")),
     _declare("event_rows", RETENTION, _ROWS, NOW, _("Most events of tasks kept."), "rows"),
+    _declare(
+        "sample_rows",
+        RETENTION,
+        (10_000, 100_000_000),
+        NOW,
+        _("Samples of processes' memory kept at most; the oldest of each resolution go first."),
+        "rows",
+    ),
     _declare("prune_batch", RETENTION, (10, 100_000), NOW, _("Rows deleted in one statement."), "rows"),
 )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from django.db import OperationalError, connection
+from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
 from scheduler import clock, conf, queue, transitions
@@ -144,7 +146,44 @@ def test_the_heartbeat_tells_what_the_process_does_and_weighs(
     assert row.sample["rss"] > row.sample["uss"] > 1_000_000
     assert row.sample["threads"] >= 1
     assert row.sample["background"]["reader"]["done"] == 1
-    assert {"fds", "contexts", "leaked", "connections", "vms", "blocks"} <= row.sample.keys()
+    assert {"fds", "contexts", "leaked", "connections", "vms", "blocks", "percent"} <= row.sample.keys()
+    assert len(row.sample["gc"]) == 3
+    assert row.sample["asyncio_tasks"] is None
+    assert row.sample["runs"] == row.runs
+    assert row.sample["background_open"] == 0
+
+
+def test_the_connections_are_told_by_the_numbers_that_the_server_lists(keeper: Housekeeper) -> None:
+    keeper.tick()
+    told = ProcessRow.objects.get().sample["connection_ids"]
+    if connection.vendor == "mysql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT CONNECTION_ID()")
+            assert told == [cursor.fetchone()[0]]
+    else:
+        assert told == []
+
+
+def test_the_tasks_of_the_event_loop_are_counted_from_the_housekeepers_thread(
+    keeper: Housekeeper, process: Process
+) -> None:
+    async def scenario() -> None:
+        process.loop = asyncio.get_running_loop()
+        waiting = [process.background.task("waits", asyncio.sleep(60)) for _ in range(3)]
+        sample = await asyncio.to_thread(lambda: keeper._sample())
+        assert sample["asyncio_tasks"] >= len(waiting)
+        assert sample["background_open"] == len(waiting)
+        assert not await process.background.cancel_tasks()
+
+    asyncio.run(scenario())
+
+
+@override_settings(MONITORING=False)
+def test_nothing_is_measured_where_nobody_wants_to_know(keeper: Housekeeper, process: Process) -> None:
+    keeper.tick()
+    row = ProcessRow.objects.get(name=process.name)
+    assert row.sample == {}
+    assert row.ended_at is None, "its heartbeat goes on"
 
 
 def test_a_row_that_was_pruned_is_written_again(keeper: Housekeeper, process: Process) -> None:
@@ -189,6 +228,31 @@ def test_the_row_is_closed_with_the_process_and_the_thread_is_gone(process: Proc
     row = ProcessRow.objects.get(name=process.name)
     assert row.ended_at is not None
     assert row.cause == "recycled"
+
+
+def test_the_last_figures_of_a_process_that_lives_shorter_than_a_tick_are_kept(process: Process) -> None:
+    conf.use(lambda: Values(housekeeping_interval_s=60))
+    with Housekeeper(process, figures={"recycle_at": lambda: 500}) as keeper:
+        wait_until(lambda: ProcessRow.objects.filter(name=process.name).exists(), 10, "the first tick")
+        process.duty.runs = 17
+        keeper.stop("recycled")
+    row = ProcessRow.objects.get(name=process.name)
+    assert (row.runs, row.sample["runs"], row.sample["recycle_at"], row.cause) == (17, 17, 500, "recycled")
+    assert row.sample["uss"] > 0
+
+
+def test_a_last_sample_that_fails_does_not_keep_the_row_open(
+    process: Process, caplog: pytest.LogCaptureFixture
+) -> None:
+    def figure() -> int:
+        raise ValueError("no figure")
+
+    keeper = Housekeeper(process, figures={"unread": figure})
+    keeper.start()
+    wait_until(lambda: ProcessRow.objects.filter(name=process.name).exists(), 10, "the process being registered")
+    keeper.stop("recycled")
+    assert ProcessRow.objects.get(name=process.name).cause == "recycled"
+    assert "the last sample of worker-test-1 is missing" in caplog.text
 
 
 def test_a_drain_is_passed_on_at_once_and_not_with_the_next_tick(process: Process) -> None:

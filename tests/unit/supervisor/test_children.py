@@ -143,3 +143,14 @@ def _gone(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
     except FileNotFoundError:
         return True
+
+
+def test_a_child_is_told_who_started_it_and_as_what(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    code = "import os, sys; open(sys.argv[1], 'w').write(os.environ['VWED_CONSOLE_PID'] + os.environ['VWED_PROGRAM'])"
+    child = Child(program(code, str(told)))
+    child.start(0.0)
+    ended(child, 0.0)
+    child.kill()
+
+    assert told.read_text() == f"{os.getpid()}probe"

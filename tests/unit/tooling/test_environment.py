@@ -13,7 +13,7 @@ import pytest
 from tests.architecture.sources import ROOT, sources
 
 #: Set by our own processes for each other, never by people.
-INTERNAL = {"VWED_PROCESS"}
+INTERNAL = {"VWED_CONSOLE_PID", "VWED_PROCESS"}
 _READ = re.compile(r"""\benv\.\w+\(\s*["']([A-Z][A-Z0-9_]+)["']""")
 _DOCUMENTED = re.compile(r"^#?([A-Z][A-Z0-9_]+)=", re.MULTILINE)
 
