@@ -50,7 +50,7 @@ def test_types_are_counted_with_what_they_weigh(shelf: list[Any]) -> None:
     assert count - row(before, NAME)[0] == 1000
     assert size == count * sys.getsizeof(Parcel())
     assert after["bytes"] == sum(size for _name, _count, size in after["types"])
-    assert [entry for entry in after["containers"] if entry[0] == "scheduler.shelf_of_tests.SHELF"][0][1] == 1000
+    assert next(entry for entry in after["containers"] if entry[0] == "scheduler.shelf_of_tests.SHELF")[1] == 1000
 
 
 def test_what_the_collector_does_not_track_is_counted_through_its_holder(shelf: list[Any]) -> None:
@@ -67,7 +67,7 @@ def test_what_grew_is_named_with_who_holds_it(shelf: list[Any]) -> None:
 
     found = heap.snapshot(before)
 
-    assert [NAME, 3000] == list(found["grown"][0][:2])
+    assert list(found["grown"][0][:2]) == [NAME, 3000]
     followed = found["referrers"][0]
     assert followed["type"] == NAME
     assert ["list scheduler.shelf_of_tests.SHELF", 1] in [list(each) for each in followed["hops"][0]]

@@ -12,8 +12,8 @@ from vwed.management.action import ActionCommand, Answer, actor
 
 class Command(ActionCommand):
     help = (
-        "Asks a worker to drain: it hands its run over after the present slice, ends, and its cluster starts another in "
-        "its place. Nothing is lost."
+        "Asks a worker to drain: it hands its run over after the present slice, ends, and its cluster starts another "
+        "in its place. Nothing is lost."
     )
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
