@@ -19,7 +19,7 @@ class ConsoleSite(UnfoldAdminSite):
 
     def extra_urls(self) -> list[URLPattern]:
         """Routes of pages without a model; each is wrapped by ``admin_view`` (staff only, never cached)."""
-        from vwed.console import pages
+        from vwed.console import memory, memory_probes, pages
         from vwed.console.history import history
         from vwed.live.poll import poll
 
@@ -28,6 +28,11 @@ class ConsoleSite(UnfoldAdminSite):
             path("monitoring/history/", self.admin_view(history), name="monitoring_history"),
             path("r/<str:record_id>/", self.admin_view(pages.record_by_id), name="record_by_id"),
             path("storage/map/", self.admin_view(pages.storage_map), name="storage_map"),
+            path("memory/", self.admin_view(memory.memory), name="memory"),
+            path("memory/ask/<str:kind>/", self.admin_view(memory_probes.ask_view), name="memory_ask"),
+            path("memory/recycle/", self.admin_view(memory_probes.recycle_view), name="memory_recycle"),
+            path("memory/probes/<int:pk>/", self.admin_view(memory_probes.probe_view), name="memory_probe"),
+            path("memory/compare/", self.admin_view(memory_probes.compare_view), name="memory_compare"),
             path("services/", self.admin_view(pages.services), name="services"),
         ]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scheduler import clock
+from vwed.monitoring import memory
 from vwed.monitoring.selectors import WORKER_LIMIT, Now, Slow, read_now, read_slow
 
 #: Seconds between two readings of what is dearer.
@@ -82,6 +83,12 @@ def _worker(row: Any, labels: Mapping[str, str]) -> list[Any]:
     return [row.name, row.current_record, label, row.current_block, since, int(size), row.runs, row.draining]
 
 
+def memory_reader() -> Callable[[], dict[str, Any]]:
+    """Return a function that reads the processes, their verdicts and probes. Four queries each time."""
+    return lambda: memory.frame(memory.read_memory())
+
+
 TOPICS: Mapping[str, Topic] = {
     "overview": Topic("overview", "scheduler.view_taskrecord", overview_reader),
+    "memory": Topic("memory", "scheduler.view_processrow", memory_reader),
 }

@@ -9,6 +9,7 @@ const PAGES = {
   overview: () => import("./pages/overview.js"),
   records: () => import("./pages/records.js"),
   record: () => import("./pages/record.js"),
+  memory: () => import("./pages/memory.js"),
   import: () => import("./pages/import.js"),
 };
 
