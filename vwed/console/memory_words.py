@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from scheduler.probes.kinds import KIND_LABELS, Kind, State
 from vwed.console.chips import Look
@@ -86,11 +86,7 @@ def verdict_look(growth: Growth | None) -> Look | None:
 def sentence(growth: Growth) -> str:
     """A verdict in one sentence with its figures."""
     if growth.verdict == "warming":
-        return ngettext(
-            "Warming up: %(points)s of %(needed)s sample.",
-            "Warming up: %(points)s of %(needed)s samples.",
-            growth.needed,
-        ) % {"points": growth.points, "needed": growth.needed}
+        return _("Warming up: %(points)s of %(needed)s points.") % {"points": growth.points, "needed": growth.needed}
     if growth.verdict == "allocator":
         return _("The allocator keeps freed pages: objects do not grow, resident memory does. This is no leak.")
     low, high = growth.low or 0.0, growth.high or 0.0
@@ -98,10 +94,8 @@ def sentence(growth: Growth) -> str:
     if growth.subject == RUNS:
         if growth.verdict == "flat":
             return _("Runs leave nothing behind: within ±%(n)s blocks per 1,000 runs.") % {"n": round(widest)}
-        return _("1,000 runs leave %(low)s to %(high)s blocks of memory behind.") % {
-            "low": round(low),
-            "high": round(high),
-        }
+        figures = {"low": round(low), "high": round(high)}
+        return _("1,000 runs leave %(low)s to %(high)s blocks of memory behind.") % figures
     if growth.verdict == "flat":
         return _("Flat: within ±%(n)s MB a day.") % {"n": f"{widest / 1e6:.1f}"}
     text = _("Grows by %(low)s to %(high)s MB a day.") % {"low": f"{low / 1e6:.1f}", "high": f"{high / 1e6:.1f}"}
