@@ -184,15 +184,18 @@ def _followed(name: str) -> dict[str, Any]:
         hops.append([(_described(holder), number) for number, holder in held])
         level = [holder for _number, holder in held[:SAMPLES]]
         del held
-    known = {id(each) for each in level}
+    known = {id(each) for each in level} | {id(samples)}
     while len(hops) < HOPS:
-        holders = [each for each in _referrers(level) if id(each) not in known]
+        found = _referrers(level)
+        holders = [each for each in found if id(each) not in known]
+        del found
         if not holders:
             break
         hops.append(Counter(_described(each) for each in holders).most_common(NAMED))
         # What is a module's ends the way: everybody refers to modules.
         level = [each for each in holders if not _is_end(each)][:HOP_WIDTH]
         known.update(id(each) for each in level)
+        del holders  # it would be found as the next hop
     return {"type": name, "hops": hops}
 
 

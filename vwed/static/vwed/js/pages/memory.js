@@ -1,7 +1,7 @@
 // The Memory page: charts, and signs that processes or probes have changed. Figures are bound by ui/bind.js.
 import { LiveChart } from "../ui/charts.js";
 import { bytes, count } from "../ui/format.js";
-import { watchRanges } from "../ui/history.js";
+import { fillLive, watchRanges } from "../ui/history.js";
 import { top } from "../ui/series.js";
 
 const PSS = 4;
@@ -9,13 +9,15 @@ const USS = 3;
 const RSS = 2;
 const LINES = 6;
 
-export function start(root, store, texts, signal) {
+export async function start(root, store, texts, signal) {
   blocks(root, signal);
   const card = root.querySelector("[data-vw-history]");
   const options = { stacked: true, unit: (value) => bytes(value), least: 50e6 };
   const chart = card ? new LiveChart(card.querySelector("[data-vw-chart=memory]"), card.querySelector("[data-vw-legend=memory]"), options, signal) : null;
   if (card) watchRanges(card, "memory", options, texts, signal);
   if (!store) return;
+  if (chart) await fillLive(chart, card.dataset.url, "memory", texts, signal);
+  if (signal.aborted) return;
   const show = (topics, at) => {
     const data = topics.memory;
     if (!data) return;

@@ -7,12 +7,20 @@ import { topLines } from "./series.js";
 const DAY_MS = 86400000;
 
 class PastChart extends LiveChart {
+  // The newest bucket is often still empty: the legend tells the last value there is.
+  newest(set) {
+    return set.data.findLast((point) => point.y !== null);
+  }
+
   // answer: what the history endpoint says
   show(answer, texts) {
     for (const name of [...this.series.keys()]) this.remove(name);
     const lines = topLines(answer.series, texts);
     for (const line of lines) {
-      this.create(line.name, line.label, null).data = line.points.map(([x, y]) => ({ x, y }));
+      const set = this.create(line.name, line.label, null);
+      set.data = line.points.map(([x, y]) => ({ x, y }));
+      // Too few points for a line are dots.
+      set.pointRadius = line.points.filter(([, mean]) => mean !== null).length < 4 ? 2 : 0;
     }
     const x = this.chart.options.scales.x;
     x.min = answer.from_ms;
@@ -25,6 +33,23 @@ class PastChart extends LiveChart {
     this.recolour();
     this.drawLegend();
     return lines.some((line) => line.points.some(([, mean]) => mean !== null));
+  }
+}
+
+// The last minutes of a live chart, from before the page was opened.
+export async function fillLive(live, url, chart, texts, signal) {
+  try {
+    const response = await fetch(`${url}?chart=${chart}&range=live`, { credentials: "same-origin", signal });
+    if (!response.ok) return;
+    const answer = await response.json();
+    live.restore(topLines(answer.series, texts).map(({ name, label, points }) => (
+      [name, label, points.filter(([, mean]) => mean !== null).map(([x, y]) => ({ x, y }))]
+    )));
+    // What was sampled a moment ago goes on with the next frame: there is no gap.
+    const step = answer.step_ms;
+    for (const { data } of live.series.values()) if (data.length && Date.now() - data[data.length - 1].x < 4 * step) data.pop();
+  } catch {
+    // The chart then begins with the next frame.
   }
 }
 
