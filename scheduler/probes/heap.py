@@ -29,6 +29,8 @@ SEARCHED = 1_000_000
 FOLLOWED, SAMPLES, HOPS, NAMED = 3, 3, 3, 8
 #: Objects that one hop starts from.
 HOP_WIDTH = 30
+#: References to untracked objects that are gathered before each is kept once only.
+_LEAVES = 500_000
 _OURS = ("scheduler", "execution", "storage", "vwed")
 
 #: Type name → (count, bytes).
@@ -92,23 +94,44 @@ def _histogram() -> tuple[Histogram, int]:
     """By type name, and how many objects. Holds a reference to each object while it looks."""
     number: Counter[type] = Counter()
     size: Counter[type] = Counter()
-    seen: set[int] = set()
-    for tracked in [gc.get_objects(), *([each] for _, each in _module_containers())]:
-        for each in tracked:
-            if id(each) in seen or each is tracked or each is seen:
-                continue
-            seen.add(id(each))
-            _add(each, number, size)
-            for held in gc.get_referents(each):
-                if not gc.is_tracked(held) and id(held) not in seen:
-                    seen.add(id(held))
-                    _add(held, number, size)
+    objects = _holders()
+    leaves: list[Any] = []
+    room = _LEAVES
+    for each in objects:
+        _add(each, number, size)
+        leaves += [held for held in gc.get_referents(each) if not gc.is_tracked(held)]
+        if len(leaves) > room:
+            leaves = _distinct(leaves)
+            room = max(_LEAVES, 2 * len(leaves))
+    leaves = _distinct(leaves)
+    for each in leaves:
+        _add(each, number, size)
     by_name: Histogram = {}
     for kind, count in number.items():
         name = _name(kind)
         had = by_name.get(name, (0, 0))
         by_name[name] = (had[0] + count, had[1] + size[kind])
-    return by_name, len(seen)
+    return by_name, len(objects) + len(leaves)
+
+
+def _holders() -> list[Any]:
+    """What the collector tracks, and our modules' containers among the frozen."""
+    objects = gc.get_objects()
+    tracked = {id(each) for _, each in _module_containers()}
+    frozen = tracked.difference(id(each) for each in objects if isinstance(each, list | dict | set))
+    return objects + [each for _, each in _module_containers() if id(each) in frozen]
+
+
+def _distinct(objects: list[Any]) -> list[Any]:
+    """Each object once. By sorting, because a set of their ids would leave this process' allocator in tatters."""
+    objects.sort(key=id)
+    last: Any = objects  # no object of its own list
+    found = []
+    for each in objects:
+        if each is not last:
+            found.append(each)
+            last = each
+    return found
 
 
 def _add(each: object, number: Counter[type], size: Counter[type]) -> None:
@@ -203,8 +226,7 @@ def _largest_holders(name: str) -> list[tuple[int, Any]]:
     """The objects that refer to most objects of a type that the collector does not track."""
     matches: dict[type, bool] = {}
     best: list[tuple[int, int, Any]] = []
-    objects = gc.get_objects()
-    holders = [each for source in (objects, (c for _, c in _module_containers())) for each in source]
+    holders = _holders()
     for place, holder in enumerate(holders):
         number = 0
         for each in gc.get_referents(holder):
@@ -217,7 +239,7 @@ def _largest_holders(name: str) -> list[tuple[int, Any]]:
             if len(best) > NAMED:
                 heapq.heappop(best)
     unique = {id(holder): (number, holder) for number, _place, holder in sorted(best, reverse=True)}
-    return [each for each in unique.values() if each[1] is not objects and not _is_ours(each[1])]
+    return [each for each in unique.values() if not _is_ours(each[1])]
 
 
 def _referrers(level: list[Any]) -> list[Any]:

@@ -87,7 +87,7 @@ export function watchRanges(card, chart, options, texts, signal) {
     if (turn !== asked || signal.aborted) return;
     if (!drawn) drawn = new PastChart(past[0].firstElementChild, past[1], options, signal);
     if (!drawn.show(answer, texts)) {
-      say(answer.last_ms ? fill(note.dataset.since, { t: `${day(answer.last_ms)} ${clock(answer.last_ms)}` }) : note.dataset.empty);
+      say(answer.last_ms && answer.last_ms < answer.from_ms ? fill(note.dataset.since, { t: `${day(answer.last_ms)} ${clock(answer.last_ms)}` }) : note.dataset.empty);
     }
   }
 
