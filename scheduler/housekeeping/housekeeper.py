@@ -138,6 +138,7 @@ class Housekeeper:
     def _retire(self) -> None:
         if self._key is not None:
             try:
+                self._beat()  # the last sample stays with the row: it tells what this process left behind
                 rows.retire([self._key], self._cause)
             except (Error, OSError) as error:
                 log.warning("the row of %s stays open until it is found silent: %s", self._process.name, error)
@@ -217,6 +218,9 @@ class Housekeeper:
             **self._sampler.sample(),
             "contexts": self._process.contexts.alive(),
             "leaked": self._process.duty.leaked,
+            "leaked_by": list(self._process.duty.leaked_by),
+            "runs": self._process.duty.runs,
+            **({"heap": dict(heap)} if (heap := self._process.meter.published) else {}),
             "connections": open_connections,
             "background": self._process.background.report(),
             **{name: figure() for name, figure in self._figures.items()},
