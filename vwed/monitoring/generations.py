@@ -18,7 +18,7 @@ WARM_UP = 100
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One worker from its fork to its end, by its own last sample. ``points``: runs, blocks, seconds since the epoch."""
+    """One worker from its fork on, by its own last sample. ``points``: runs, blocks, seconds since the epoch."""
 
     boot_id: str
     started_at: datetime
