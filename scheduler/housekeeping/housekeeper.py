@@ -241,6 +241,8 @@ class Housekeeper:
             "runs": process.duty.runs,
             "contexts": process.contexts.alive(),
             "leaked": process.duty.leaked,
+            "leaked_by": list(process.duty.leaked_by),
+            **({"heap": dict(heap)} if (heap := process.meter.published) else {}),
             "asyncio_tasks": figures.asyncio_tasks(process.loop),
             "connections": len(opened),
             "connection_ids": figures.connection_ids(opened),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from scheduler.housekeeping.sampling import wanted
 from scheduler.io.services import Service
 from vwed.monitoring import rollup
+from vwed.monitoring.growth import INTERVAL_S, LeakWatch
 from vwed.monitoring.history import History
 
 #: Seconds between two looks for samples to be rolled up, and for rows that are over their bounds.
@@ -23,4 +24,5 @@ def monitoring_services() -> Sequence[Service]:
         Service("history", history.pause_s, lambda: history.run_once().as_json()),
         Service("history_roll_up", lambda: ROLL_UP_S, lambda: rollup.roll_up().as_json()),
         Service("history_retention", lambda: RETENTION_S, rollup.Retention().run_once),
+        Service("leak_watch", lambda: INTERVAL_S, LeakWatch().run_once),
     )
