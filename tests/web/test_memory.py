@@ -85,6 +85,7 @@ def test_the_page_tells_each_process_with_its_figures_under_its_parent(engineer:
     assert row.blocks == pytest.approx(100)
     assert row.process.recycle_in == 380
     assert page.context["generations"][0]["points"][-1] == [450, 30]
+    assert page.context["generations"][0]["label"] == "worker 2 · 13"
     assert all(name in text for name in ("dict", "Transport", "PrintBp"))
 
 
@@ -94,8 +95,8 @@ def test_verdicts_stand_in_sentences_with_their_figures(engineer: Client) -> Non
     Growth.objects.create(subject="system", verdict="flat", low=-400_000, high=300_000, points=9, needed=9, at=now)
     Growth.objects.create(subject="worker 2", verdict="grows", low=3e6, high=5e6, limit_days=12.5, at=now)
     text = words(engineer.get(URL).content.decode())
-    assert "Flat: within ±0.4 MB a day." in text
-    assert "Grows by 3.0 to 5.0 MB a day. At this pace the limit is reached in 12.5 days." in text
+    assert "Flat: within ±0.4 MB/day (95 %)." in text
+    assert "Grows 3.0–5.0 MB/day. The limit is reached in 12 days." in text
 
 
 def test_an_empty_installation_is_told_when_the_first_sample_comes(engineer: Client) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -18,15 +18,22 @@ from scheduler.probes.kinds import ANSWERING, KIND_LABELS, Kind, State
 from vwed.admin_base import page
 from vwed.console import background, chips
 from vwed.console.chips import Look
-from vwed.console.memory_words import ACTIONS, PROBE_STATES, UNKNOWN, Action, sentence, subject_word, verdict_look
+from vwed.console.formats import moment
+from vwed.console.memory_words import ACTIONS, PROBE_STATES, UNKNOWN, Action, subject_word, verdict_look
 from vwed.console.permit import require_view
 from vwed.models import Growth
 from vwed.monitoring import memory as monitoring
 from vwed.monitoring import processes
-from vwed.monitoring.memory import RUNS, SYSTEM, Memory
+from vwed.monitoring.generations import Generation, read_generations
+from vwed.monitoring.growth import RUNS, SYSTEM, Verdict
+from vwed.monitoring.ledger import LedgerEntry, read_ledger
+from vwed.monitoring.memory import Memory
 from vwed.monitoring.processes import ProcessView
 from vwed.monitoring.ranges import RANGES
+from vwed.monitoring.verdicts import sentence
 
+#: Lines of the chart of generations, and rows of each list of what grows.
+GENERATIONS, GROWERS = 6, 8
 VIEW, PROBE = "scheduler.view_processrow", "scheduler.probe_processrow"
 _LOOKS: Mapping[str, Look] = {
     processes.ALIVE: chips.ALIVE,
@@ -63,9 +70,10 @@ class ProbeRow:
 
 
 def memory(request: HttpRequest) -> HttpResponse:
-    """``/admin/memory/``. Four queries beside those of the frame."""
+    """``/admin/memory/``. Five queries beside those of the frame."""
     require_view(request, VIEW)
     present = monitoring.read_memory()
+    found = read_generations()
     may_probe = request.user.has_perm(PROBE)
     live = {"memory": monitoring.frame(present)}
     context = {
@@ -79,8 +87,8 @@ def memory(request: HttpRequest) -> HttpResponse:
         "may_probe": may_probe,
         "ranges": [name for name in RANGES if name != "live"],
         "history_url": reverse("admin:monitoring_history"),
-        "generations": monitoring.generations(present.processes),
-        "growers": _growers(present),
+        "generations": _lines(found, present),
+        "growers": _growers(found),
         "probes": [probe_row(each) for each in present.probes],
         "snapshots": [each for each in present.probes if each.kind == Kind.SNAPSHOT and each.state == State.DONE],
         "background": background.rows(present.processes),
@@ -91,7 +99,9 @@ def memory(request: HttpRequest) -> HttpResponse:
 def _verdicts(present: Memory) -> list[tuple[str, Look, str]]:
     """What is said about everything, then about each series that grows."""
     growing = sorted(
-        subject for subject, row in present.verdicts.items() if row.verdict == "grows" and subject not in (SYSTEM, RUNS)
+        subject
+        for subject, row in present.verdicts.items()
+        if row.verdict == Verdict.GROWS and subject not in (SYSTEM, RUNS)
     )
     rows = [present.verdicts[subject] for subject in (SYSTEM, RUNS, *growing[:4]) if subject in present.verdicts]
     return [(subject_word(row.subject), verdict_look(row) or UNKNOWN, sentence(row)) for row in rows]
@@ -109,7 +119,7 @@ def _row(each: ProcessView, verdicts: Mapping[str, Growth], figures: Mapping[str
         live=f"memory.p.{each.key}" if str(each.key) in figures else "",
         verdict=verdict_look(growth),
         verdict_title=sentence(growth) if growth is not None else "",
-        blocks=monitoring.blocks_per_1000(monitoring.points_of(each)),
+        blocks=monitoring.blocks_per_1000(each),
         started_ms=clock.at_ms(each.started_at),
         actions=tuple((action, _url("admin:memory_ask", each, action.kind)) for action in kinds) if can_answer else (),
         recycle_url=_url("admin:memory_recycle", each) if recyclable else "",
@@ -120,18 +130,33 @@ def _url(view: str, each: ProcessView, *arguments: str) -> str:
     return f"{reverse(view, args=arguments)}?{urlencode({'process': each.name})}"
 
 
-def _growers(present: Memory) -> list[dict[str, Any]]:
-    """The three lists of what grows, with their heads."""
-    parts: tuple[tuple[str, str, str, str], ...] = (
-        ("growers", _("By type"), _("Objects"), _("Bytes")),
-        ("definitions", _("By definition"), _("Runs"), _("Blocks left")),
-        ("kinds", _("By block type"), _("Runs"), _("Blocks left")),
-    )
+def _lines(generations: Sequence[Generation], present: Memory) -> list[dict[str, Any]]:
+    """One line for each of the newest generations: blocks above its first warm point, by runs since its start."""
+    names = {(each.boot_id, each.started_at): f"{each.series} · {each.pid}" for each in present.processes}
+    warm = [each for each in generations if len(each.warm) > 1][:GENERATIONS]
     return [
-        {"title": title, "heads": (count, left), "rows": found, "bytes": part == "growers"}
-        for part, title, count, left in parts
-        for found in [monitoring.growers(present.processes, part)]
+        {
+            "name": str(number),
+            "label": names.get((each.boot_id, each.started_at)) or moment(each.started_at),
+            "points": [[runs, blocks - each.warm[0][1]] for runs, blocks, _at in each.warm],
+        }
+        for number, each in enumerate(warm)
     ]
+
+
+def _growers(generations: Sequence[Generation]) -> list[dict[str, Any]]:
+    """The three lists of what grows, with their heads and forms."""
+    ledger = read_ledger(generations)
+    return [
+        {"title": _("By type"), "heads": (_("Objects"), _("Bytes")), "rows": ledger.growers[:GROWERS], "bytes": True},
+        _left(_("By definition"), ledger.definitions),
+        _left(_("By block type"), ledger.kinds),
+    ]
+
+
+def _left(title: str, entries: Sequence[LedgerEntry]) -> dict[str, Any]:
+    heads = (_("Runs"), _("Blocks per 1,000 runs"))
+    return {"title": title, "heads": heads, "rows": [(row.name, row.runs, row.per_1000) for row in entries[:GROWERS]]}
 
 
 def probe_row(probe: Probe) -> ProbeRow:

@@ -12,14 +12,14 @@ from django.utils.translation import gettext_lazy
 from scheduler.probes.kinds import KIND_LABELS, Kind, State
 from vwed.console.chips import Look
 from vwed.models import Growth
-from vwed.monitoring.memory import RUNS, SYSTEM
+from vwed.monitoring.growth import RUNS, SYSTEM, Verdict
 
 #: How a verdict looks, by its code.
 VERDICTS: Mapping[str, Look] = {
-    "warming": Look("hourglass_empty", "idle", gettext_lazy("warming up")),
-    "flat": Look("check", "good", gettext_lazy("flat")),
-    "grows": Look("trending_up", "bad", gettext_lazy("grows")),
-    "allocator": Look("info", "wait", gettext_lazy("kept by the allocator")),
+    Verdict.WARMING: Look("hourglass_empty", "idle", gettext_lazy("warming up")),
+    Verdict.FLAT: Look("check", "good", gettext_lazy("flat")),
+    Verdict.GROWS: Look("trending_up", "bad", gettext_lazy("grows")),
+    Verdict.ALLOCATOR: Look("info", "wait", gettext_lazy("kept by the allocator")),
 }
 PROBE_STATES: Mapping[str, Look] = {
     State.ASKED: Look("schedule", "idle", gettext_lazy("asked")),
@@ -81,27 +81,6 @@ BY_KIND: Mapping[str, Action] = {action.kind: action for action in ACTIONS}
 def verdict_look(growth: Growth | None) -> Look | None:
     """Icon, tone and word of a verdict; nothing without one."""
     return VERDICTS.get(growth.verdict, UNKNOWN) if growth is not None else None
-
-
-def sentence(growth: Growth) -> str:
-    """A verdict in one sentence with its figures."""
-    if growth.verdict == "warming":
-        return _("Warming up: %(points)s of %(needed)s points.") % {"points": growth.points, "needed": growth.needed}
-    if growth.verdict == "allocator":
-        return _("The allocator keeps freed pages: objects do not grow, resident memory does. This is no leak.")
-    low, high = growth.low or 0.0, growth.high or 0.0
-    widest = max(abs(low), abs(high))
-    if growth.subject == RUNS:
-        if growth.verdict == "flat":
-            return _("Runs leave nothing behind: within ±%(n)s blocks per 1,000 runs.") % {"n": round(widest)}
-        figures = {"low": round(low), "high": round(high)}
-        return _("1,000 runs leave %(low)s to %(high)s blocks of memory behind.") % figures
-    if growth.verdict == "flat":
-        return _("Flat: within ±%(n)s MB a day.") % {"n": f"{widest / 1e6:.1f}"}
-    text = _("Grows by %(low)s to %(high)s MB a day.") % {"low": f"{low / 1e6:.1f}", "high": f"{high / 1e6:.1f}"}
-    if growth.limit_days is not None:
-        text += " " + _("At this pace the limit is reached in %(n)s days.") % {"n": f"{growth.limit_days:.1f}"}
-    return text
 
 
 def subject_word(subject: str) -> str:
