@@ -26,6 +26,8 @@ PAGES = {
     "/admin/storage/map/": ROLES,
     "/admin/storage/storagerequest/": ROLES,
     "/admin/services/": ROLES,
+    "/admin/memory/": ROLES,
+    "/admin/live/poll/?t=memory": ROLES,
     "/admin/live/poll/?t=overview": ROLES,
     "/admin/scheduler/auditentry/": ("Operator", "Engineer", "Administrator"),
     "/admin/auth/user/": ("Administrator",),

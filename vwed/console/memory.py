@@ -98,11 +98,8 @@ def memory(request: HttpRequest) -> HttpResponse:
 
 def _verdicts(present: Memory) -> list[tuple[str, Look, str]]:
     """What is said about everything, then about each series that grows."""
-    growing = sorted(
-        subject
-        for subject, row in present.verdicts.items()
-        if row.verdict == Verdict.GROWS and subject not in (SYSTEM, RUNS)
-    )
+    grows = {subject for subject, row in present.verdicts.items() if row.verdict == Verdict.GROWS}
+    growing = sorted(grows - {SYSTEM, RUNS})
     rows = [present.verdicts[subject] for subject in (SYSTEM, RUNS, *growing[:4]) if subject in present.verdicts]
     return [(subject_word(row.subject), verdict_look(row) or UNKNOWN, sentence(row)) for row in rows]
 
