@@ -7,6 +7,7 @@ the settings' version. An idle process leaves the first out.
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
@@ -220,7 +221,7 @@ class Housekeeper:
             "leaked": self._process.duty.leaked,
             "leaked_by": list(self._process.duty.leaked_by),
             "runs": self._process.duty.runs,
-            **({"heap": dict(heap)} if (heap := self._process.meter.published) else {}),
+            **({"heap": json.loads(heap)} if (heap := self._process.meter.published) else {}),
             "connections": open_connections,
             "background": self._process.background.report(),
             **{name: figure() for name, figure in self._figures.items()},

@@ -66,18 +66,25 @@ class Finding:
 
 
 def judge_runs(generations: Sequence[Generation], threshold: float) -> Finding:
-    """Allocated blocks per 1,000 runs over all generations; ``threshold`` is what they may leave behind."""
+    """Allocated blocks per 1,000 runs over all generations; ``threshold`` is what they may leave behind.
+
+    Workers that are replaced before they are warm rise all their lives. Of them alone a growth is only believed when
+    a trace has shown a place whose objects survive every run.
+    """
     chosen = present(generations, NEEDED_RUNS)
+    if sum(each.observed for each in chosen if each.long) >= NEEDED_RUNS:
+        chosen = [each for each in chosen if each.long]
     observed = sum(each.observed for each in chosen)
     groups = [[(runs / 1000, float(blocks)) for runs, blocks, _ in each.warm] for each in reversed(chosen)]
     found = slope(groups)
     if observed < NEEDED_RUNS or found is None or sum(map(len, groups)) < NEEDED_POINTS:
         return Finding(Verdict.WARMING, found, observed, NEEDED_RUNS)
-    if found.low <= threshold:
+    blame = _blamed(chosen)
+    if found.low <= threshold or not (blame or any(each.long for each in chosen)):
         return Finding(Verdict.FLAT, found, observed, NEEDED_RUNS)
     details = {
         "growers": summed((row for each in chosen for row in each.growers), _NAMED),
-        "blame": _blamed(chosen),
+        "blame": blame,
         "definitions": summed((row for each in chosen for row in each.definitions), _NAMED),
         "kinds": summed((row for each in chosen for row in each.kinds), _NAMED),
         "generations": len(chosen),
