@@ -1,6 +1,6 @@
 """The meter of a worker: weighs what each run leaves behind, and looks closer when its floor rises.
 
-After each run it reads one counter (some 15 µs). The floor costs a collection, at most one part in ``_PATIENCE`` of
+After each run it reads one counter (some 15 µs). The floor costs a collection, at most one part in ``PATIENCE`` of
 the worker's time. What it keeps does not grow (arrays, one text), or is weighed and taken off, so that it never finds
 itself. The main thread writes; the housekeeper reads ``published``, which is replaced as a whole.
 """
@@ -17,8 +17,7 @@ from scheduler.leaks.floor import WARM_UP, Floor, Point
 from scheduler.leaks.ledger import Ledger
 from scheduler.leaks.tracing import Blame, Trace
 
-#: A collection that took a second is followed by so many seconds without one.
-_PATIENCE = 200
+PATIENCE = 200
 #: Seconds between two closer looks.
 _LOOK_EVERY_S = 10.0
 #: Names published of each ledger.
@@ -28,9 +27,10 @@ _NAMED_PERCENT = 5
 
 
 class Meter:
-    """One per process. ``blocks_per_run`` of ``after_run`` is the growth that makes it look closer."""
+    """One per process. ``patience``: a collection that took a second is followed by so many seconds without one."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: int = PATIENCE) -> None:
+        self._patience = patience
         #: What is known, as JSON; empty until there is a point.
         self.published = ""
         self._definitions, self._kinds = Ledger(), Ledger()
@@ -47,7 +47,10 @@ class Meter:
         self._blame: list[Blame] = []
 
     def after_run(self, label: str, kinds: frozenset[str], blocks_per_run: float) -> None:
-        """A run of the definition ``label``, made of these block types, has left the process."""
+        """A run of the definition ``label``, made of these block types, has left the process.
+
+        ``blocks_per_run``: the growth that makes the meter look closer.
+        """
         self._runs += 1
         blocks = sys.getallocatedblocks()
         if self._blocks is not None and self._floor.points_kept:  # what is left before the first collection is garbage
@@ -66,7 +69,7 @@ class Meter:
     def _take_point(self, before: int, blocks_per_run: float) -> None:
         began = time.monotonic()
         gc.collect()
-        self._rest_until = time.monotonic() + _PATIENCE * (time.monotonic() - began)
+        self._rest_until = time.monotonic() + self._patience * (time.monotonic() - began)
         blocks = sys.getallocatedblocks()
         self._definitions.settle(blocks - before)
         self._kinds.settle(blocks - before)

@@ -36,6 +36,8 @@ YOUNG_S, SHORT_STRETCH_S = 6 * 3600, 300
 NEEDED_STRETCHES, NEEDED_RUNS = 8, 500
 #: Points a verdict about runs needs.
 NEEDED_POINTS = 5
+#: Blocks per 1,000 runs that filling caches may look like in a worker that is replaced before it is warm.
+STEEPEST_WARM_UP = 5000.0
 _NAMED = 5
 
 
@@ -69,7 +71,7 @@ def judge_runs(generations: Sequence[Generation], threshold: float) -> Finding:
     """Allocated blocks per 1,000 runs over all generations; ``threshold`` is what they may leave behind.
 
     Workers that are replaced before they are warm rise all their lives. Of them alone a growth is only believed when
-    a trace has shown a place whose objects survive every run.
+    a trace has shown a block type whose objects survive every run, or when no warm-up rises like that.
     """
     chosen = present(generations, NEEDED_RUNS)
     if sum(each.observed for each in chosen if each.long) >= NEEDED_RUNS:
@@ -80,7 +82,8 @@ def judge_runs(generations: Sequence[Generation], threshold: float) -> Finding:
     if observed < NEEDED_RUNS or found is None or sum(map(len, groups)) < NEEDED_POINTS:
         return Finding(Verdict.WARMING, found, observed, NEEDED_RUNS)
     blame = _blamed(chosen)
-    if found.low <= threshold or not (blame or any(each.long for each in chosen)):
+    proven = any(each.long for each in chosen) or any(kind for kind, *_ in blame) or found.low > STEEPEST_WARM_UP
+    if found.low <= threshold or not proven:
         return Finding(Verdict.FLAT, found, observed, NEEDED_RUNS)
     details = {
         "growers": summed((row for each in chosen for row in each.growers), _NAMED),

@@ -90,12 +90,13 @@ def test_a_trace_names_the_block_and_the_line() -> None:
     KEPT_BY_A_HANDLER.clear()
 
     kind, count, site = blame[0]
-    assert (kind, count) == ("LeakingBp", 1000)
+    assert kind == "LeakingBp"
+    assert 1000 <= count < 1100, "an object each run; the list itself grew too"
     assert site.startswith("scheduler/test_leaks.py:")
 
 
 def test_the_meter_does_not_find_itself() -> None:
-    meter = Meter()
+    meter = Meter(patience=0)
     gc.collect()
     for _ in range(1000):
         meter.after_run("clean", frozenset({"PrintBp"}), 0.2)
