@@ -76,7 +76,7 @@ def _handlers() -> _Ranges:
 
 
 def _place(traceback: Any, handlers: _Ranges) -> tuple[str, str, Any]:
-    """The block type whose handler is innermost, with its line; else the innermost line, told apart by how it got there.
+    """The block type whose handler is innermost, with its line; else the innermost line and the way to it.
 
     Lines of a library that many callers reach, each now and then, are no leak of any of them.
     """

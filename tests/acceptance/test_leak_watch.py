@@ -1,4 +1,4 @@
-"""The leak watch on a real cluster whose workers are recycled: it finds a leak of 1 KB a task, and accuses nobody else."""
+"""The leak watch on a real cluster with recycled workers: it finds a leak of 1 KB a task, and accuses nobody else."""
 
 from __future__ import annotations
 
