@@ -8,6 +8,7 @@ costs ``scheduler.probes.answering.STATEMENTS`` more, in the ticks in which a pr
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
@@ -242,7 +243,7 @@ class Housekeeper:
             "contexts": process.contexts.alive(),
             "leaked": process.duty.leaked,
             "leaked_by": list(process.duty.leaked_by),
-            **({"heap": dict(heap)} if (heap := process.meter.published) else {}),
+            **({"heap": json.loads(heap)} if (heap := process.meter.published) else {}),
             "asyncio_tasks": figures.asyncio_tasks(process.loop),
             "connections": len(opened),
             "connection_ids": figures.connection_ids(opened),

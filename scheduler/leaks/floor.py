@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from statistics import median
 from typing import NamedTuple
 
@@ -24,24 +25,41 @@ class Point(NamedTuple):
 
 
 class Floor:
-    """Points in the order of their runs."""
+    """Points in the order of their runs, in arrays that never grow: the floor must not be raised by its own points."""
 
     def __init__(self) -> None:
-        self.points: list[Point] = []
+        self._columns = tuple(array("q", bytes(8 * (KEPT + 1))) for _ in Point._fields)
+        self._count = 0
         self._gap = GAP
+
+    @property
+    def points(self) -> list[Point]:
+        """The points that are kept."""
+        return [Point(*row) for row in list(zip(*self._columns, strict=True))[: self._count]]
+
+    @property
+    def points_kept(self) -> int:
+        """How many there are."""
+        return self._count
 
     def due(self, runs: int) -> bool:
         """Whether enough runs have ended since the last point."""
-        return runs >= (self.points[-1].runs + self._gap if self.points else GAP // 2)
+        return runs >= (self._columns[0][self._count - 1] + self._gap if self._count else GAP // 2)
 
     def add(self, point: Point) -> None:
         """One more point; the older half is thinned when there are too many."""
-        points = self.points
-        points.append(point)
-        if len(points) > KEPT:
-            half = KEPT // 2
-            self.points = points[:half:2] + points[half:]
+        self._put(self._count, point)
+        self._count += 1
+        if self._count > KEPT:
+            points, half = self.points, KEPT // 2
+            for number, kept in enumerate(points[:half:2] + points[half:]):
+                self._put(number, kept)
+            self._count -= half // 2
             self._gap = min(WIDEST_GAP, 2 * self._gap)
+
+    def _put(self, number: int, point: Point) -> None:
+        for column, value in zip(self._columns, point, strict=True):
+            column[number] = value
 
     def rises(self, blocks_per_run: float) -> bool:
         """A suspicion, not a verdict: every newer point lies above every older one, and by how much it matters."""

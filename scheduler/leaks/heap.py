@@ -27,8 +27,8 @@ Histogram = Mapping[str, tuple[int, int]]
 EMPTY: Histogram = MappingProxyType({})
 
 
-def histogram() -> Histogram:
-    """Count and bytes by type. A few milliseconds in a worker; makes no garbage cycles of its own."""
+def histogram(except_for: Histogram = EMPTY) -> Histogram:
+    """Count and bytes by type. A few milliseconds in a worker; ``except_for``: an older histogram, which is no news."""
     counts: dict[type, list[int]] = {}
     seen: set[int] = set()
 
@@ -41,7 +41,8 @@ def histogram() -> Histogram:
         entry[1] += sys.getsizeof(thing, 0)
 
     own = gc.get_objects()
-    mine = {id(own), id(counts), id(seen)}
+    mine = {id(own), id(counts), id(seen), id(except_for)}
+    mine.update(map(id, except_for.values()))
     for thing in own:
         if id(thing) in mine:
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+import time
 import tracemalloc
 from collections import Counter
 from pathlib import PurePath
@@ -12,12 +13,13 @@ from typing import Any
 from execution.registry import REGISTRY
 from scheduler.leaks.heap import handler_chain
 
-#: Runs traced together. What every run replaces survives once, a leak as often as there are runs.
-RUNS = 8
+#: Runs traced together, fewer when they take longer. What every run replaces survives once, a leak as often as there
+#: are runs; what a driver keeps until it has two hundred of it (the cursors of SQLite) lies in between.
+RUNS, FEWEST, LONGEST_S = 40, 16, 20.0
 #: Frames remembered of each allocation.
 _FRAMES = 20
 #: Share of the runs whose objects must survive for a place to be named.
-_SHARE = 0.6
+_SHARE = 0.8
 _MOST = 5
 
 Blame = tuple[str, int, str]
@@ -28,6 +30,7 @@ class Trace:
 
     def __init__(self, runs: int) -> None:
         self._from = runs
+        self._until = time.monotonic() + LONGEST_S
 
     @classmethod
     def begin(cls, runs: int) -> Trace | None:
@@ -39,21 +42,22 @@ class Trace:
 
     def complete(self, runs: int) -> bool:
         """Whether enough runs have ended since."""
-        return runs - self._from >= RUNS
+        ended = runs - self._from
+        return ended >= RUNS or (ended >= FEWEST and time.monotonic() >= self._until)
 
-    def end(self) -> list[Blame]:
+    def end(self, runs: int) -> list[Blame]:
         """Stop; block type (empty: the engine itself), objects for each 1,000 runs, and where it was allocated."""
         if not tracemalloc.is_tracing():
             return []
         gc.collect()
         traces = tracemalloc.take_snapshot().traces
         tracemalloc.stop()
-        handlers = _handlers()
-        found: Counter[tuple[str, str]] = Counter(_place(each.traceback, handlers) for each in traces)
-        often = [(place, count) for place, count in found.items() if count >= _SHARE * RUNS]
+        ended, handlers = runs - self._from, _handlers()
+        found: Counter[tuple[str, str, Any]] = Counter(_place(tuple(each.traceback), handlers) for each in traces)
+        often = [(place, count) for place, count in found.items() if count >= _SHARE * ended]
         # A handler that is named says more than a line of the engine; the driver's and Django's lines say least.
-        often.sort(key=lambda row: (not row[0][0], -row[1], row[0]))
-        return [(kind, round(1000 * count / RUNS), site) for (kind, site), count in often[:_MOST]]
+        often.sort(key=lambda row: (not row[0][0], -row[1], row[0][:2]))
+        return [(kind, round(1000 * count / ended), site) for (kind, site, _), count in often[:_MOST]]
 
 
 _Ranges = dict[str, list[tuple[int, int, str]]]
@@ -71,13 +75,16 @@ def _handlers() -> _Ranges:
     return found
 
 
-def _place(traceback: Any, handlers: _Ranges) -> tuple[str, str]:
-    """The block type whose handler is innermost, with its line; else the innermost line alone."""
+def _place(traceback: Any, handlers: _Ranges) -> tuple[str, str, Any]:
+    """The block type whose handler is innermost, with its line; else the innermost line and the way to it.
+
+    Lines of a library that many callers reach, each now and then, are no leak of any of them.
+    """
     for frame in reversed(traceback):
         kinds = [kind for first, last, kind in handlers.get(frame.filename, ()) if first <= frame.lineno <= last]
         if kinds:
-            return "/".join(sorted(set(kinds))[:3])[:64], _site(frame)
-    return "", _site(traceback[-1])
+            return "/".join(sorted(set(kinds))[:3])[:64], _site(frame), None
+    return "", _site(traceback[-1]), traceback
 
 
 def _site(frame: Any) -> str:

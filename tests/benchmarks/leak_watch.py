@@ -62,9 +62,7 @@ def one(count: int, *, planted: bool, recycle: int) -> bool:
         growth = leak_runs.verdict()
     rate = count / (time.monotonic() - began)
     title = f"{'planted' if planted else 'clean'}, recycling {'on' if recycle == RECYCLE else 'off'}"
-    say(
-        f"{title}: {count:,} runs, {rate:.0f}/s; {growth.low or 0:+.1f} to {growth.high or 0:+.1f} blocks per 1,000 runs"
-    )
+    say(f"{title}: {count:,} runs, {rate:.0f}/s; {growth.low or 0:+.1f} to {growth.high or 0:+.1f} blocks / 1,000 runs")
     say(f"  {growth.verdict}: {sentence(growth)} alarms at {alarms} looks")
     if not planted:
         return growth.verdict == "flat" and alarms == 0

@@ -20,8 +20,8 @@ from vwed.monitoring.growth import RUNS, LeakWatch
 LABEL = "leakwatch"
 #: Runs that are submitted ahead of those that have ended.
 _AHEAD = 500
-#: Recycling off: more runs than any test does.
-NEVER = 10_000_000
+#: Recycling off: the most a worker may do, and no worker of a test does.
+NEVER = 10_000
 
 
 def install() -> None:

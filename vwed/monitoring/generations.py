@@ -12,8 +12,10 @@ from scheduler.models import ProcessRow
 
 #: Rows of workers that are read, the newest.
 ROWS = 200
-#: Runs at the start of a generation that fill its caches; of a short one, a third of its runs.
-WARM_UP = 100
+#: Runs at the start of a generation that fill its caches; of one that is replaced before that shows, a third of them.
+WARM_UP = 500
+#: A generation with so many runs is a long one.
+LONG = 800
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +32,16 @@ class Generation:
     kinds: Sequence[Sequence[Any]]
 
     @property
+    def long(self) -> bool:
+        """Whether its points reach far beyond the warm-up."""
+        return bool(self.points) and self.points[-1][0] >= LONG
+
+    @property
     def warm(self) -> list[tuple[int, int, int]]:
         """The points after the warm-up."""
         if not self.points:
             return []
-        start = min(WARM_UP, self.points[-1][0] // 3)
+        start = WARM_UP if self.long else self.points[-1][0] // 3
         return [point for point in self.points if point[0] >= start]
 
     @property

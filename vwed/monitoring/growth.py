@@ -36,6 +36,8 @@ YOUNG_S, SHORT_STRETCH_S = 6 * 3600, 300
 NEEDED_STRETCHES, NEEDED_RUNS = 8, 500
 #: Points a verdict about runs needs.
 NEEDED_POINTS = 5
+#: Blocks per 1,000 runs that filling caches may look like in a worker that is replaced before it is warm.
+STEEPEST_WARM_UP = 5000.0
 _NAMED = 5
 
 
@@ -66,18 +68,26 @@ class Finding:
 
 
 def judge_runs(generations: Sequence[Generation], threshold: float) -> Finding:
-    """Allocated blocks per 1,000 runs over all generations; ``threshold`` is what they may leave behind."""
+    """Allocated blocks per 1,000 runs over all generations; ``threshold`` is what they may leave behind.
+
+    Workers that are replaced before they are warm rise all their lives. Of them alone a growth is only believed when
+    a trace has shown a block type whose objects survive every run, or when no warm-up rises like that.
+    """
     chosen = present(generations, NEEDED_RUNS)
+    if sum(each.observed for each in chosen if each.long) >= NEEDED_RUNS:
+        chosen = [each for each in chosen if each.long]
     observed = sum(each.observed for each in chosen)
     groups = [[(runs / 1000, float(blocks)) for runs, blocks, _ in each.warm] for each in reversed(chosen)]
     found = slope(groups)
     if observed < NEEDED_RUNS or found is None or sum(map(len, groups)) < NEEDED_POINTS:
         return Finding(Verdict.WARMING, found, observed, NEEDED_RUNS)
-    if found.low <= threshold:
+    blame = _blamed(chosen)
+    proven = any(each.long for each in chosen) or any(kind for kind, *_ in blame) or found.low > STEEPEST_WARM_UP
+    if found.low <= threshold or not proven:
         return Finding(Verdict.FLAT, found, observed, NEEDED_RUNS)
     details = {
         "growers": summed((row for each in chosen for row in each.growers), _NAMED),
-        "blame": _blamed(chosen),
+        "blame": blame,
         "definitions": summed((row for each in chosen for row in each.definitions), _NAMED),
         "kinds": summed((row for each in chosen for row in each.kinds), _NAMED),
         "generations": len(chosen),

@@ -25,8 +25,8 @@ def sentence(growth: Growth) -> str:
             return " ".join(part for part in (_grows(growth), _limit(growth), _leading(growth)) if part)
         case Verdict.ALLOCATOR:
             return _(
-                "Not a leak: the allocator keeps freed pages (allocated blocks flat, memory up %(low)s–%(high)s MB/day). "
-                "Remedy: MALLOC_ARENA_MAX=2 in the environment, malloc_trim, or jemalloc; there is no bug to hunt."
+                "Not a leak: the allocator keeps freed pages (allocated blocks flat, memory up %(low)s–%(high)s "
+                "MB/day). Remedy: MALLOC_ARENA_MAX=2 in the environment, malloc_trim, or jemalloc."
             ) % {"low": _mb(growth.low), "high": _mb(growth.high)}
         case _:
             return _("Unknown: nothing was measured.")
