@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -74,6 +75,7 @@ def memory(request: HttpRequest) -> HttpResponse:
     require_view(request, VIEW)
     present = monitoring.read_memory()
     found = read_generations()
+    slopes = {_key(each): monitoring.blocks_per_1000(each) for each in found}
     may_probe = request.user.has_perm(PROBE)
     live = {"memory": monitoring.frame(present)}
     context = {
@@ -82,7 +84,7 @@ def memory(request: HttpRequest) -> HttpResponse:
         "topics": "memory",
         "verdicts": _verdicts(present),
         "measured": present.total is not None,
-        "rows": [_row(each, present.verdicts, live["memory"]["p"], may_probe) for each in present.processes],
+        "rows": [_row(each, present.verdicts, live["memory"]["p"], slopes, may_probe) for each in present.processes],
         "further": max(0, len(present.live) - monitoring.FRAME_PROCESSES),
         "may_probe": may_probe,
         "ranges": [name for name in RANGES if name != "live"],
@@ -104,7 +106,13 @@ def _verdicts(present: Memory) -> list[tuple[str, Look, str]]:
     return [(subject_word(row.subject), verdict_look(row) or UNKNOWN, sentence(row)) for row in rows]
 
 
-def _row(each: ProcessView, verdicts: Mapping[str, Growth], figures: Mapping[str, Any], may_probe: bool) -> Row:
+def _row(
+    each: ProcessView,
+    verdicts: Mapping[str, Growth],
+    figures: Mapping[str, Any],
+    slopes: Mapping[tuple[str, datetime], float | None],
+    may_probe: bool,
+) -> Row:
     growth = verdicts.get(each.series) if each.alive else None
     can_answer = may_probe and each.alive and each.role in ANSWERING
     is_worker = each.role == "worker"
@@ -116,11 +124,16 @@ def _row(each: ProcessView, verdicts: Mapping[str, Growth], figures: Mapping[str
         live=f"memory.p.{each.key}" if str(each.key) in figures else "",
         verdict=verdict_look(growth),
         verdict_title=sentence(growth) if growth is not None else "",
-        blocks=monitoring.blocks_per_1000(each),
+        blocks=slopes.get(_key(each)),
         started_ms=clock.at_ms(each.started_at),
         actions=tuple((action, _url("admin:memory_ask", each, action.kind)) for action in kinds) if can_answer else (),
         recycle_url=_url("admin:memory_recycle", each) if recyclable else "",
     )
+
+
+def _key(each: ProcessView | Generation) -> tuple[str, datetime]:
+    """What a generation of a worker and its process have in common."""
+    return each.boot_id, each.started_at
 
 
 def _url(view: str, each: ProcessView, *arguments: str) -> str:
@@ -129,12 +142,12 @@ def _url(view: str, each: ProcessView, *arguments: str) -> str:
 
 def _lines(generations: Sequence[Generation], present: Memory) -> list[dict[str, Any]]:
     """One line for each of the newest generations: blocks above its first warm point, by runs since its start."""
-    names = {(each.boot_id, each.started_at): f"{each.series} · {each.pid}" for each in present.processes}
+    names = {_key(each): f"{each.series} · {each.pid}" for each in present.processes}
     warm = [each for each in generations if len(each.warm) > 1][:GENERATIONS]
     return [
         {
             "name": str(number),
-            "label": names.get((each.boot_id, each.started_at)) or moment(each.started_at),
+            "label": names.get(_key(each)) or moment(each.started_at),
             "points": [[runs, blocks - each.warm[0][1]] for runs, blocks, _at in each.warm],
         }
         for number, each in enumerate(warm)

@@ -10,7 +10,7 @@ from typing import Any
 from scheduler import clock, conf
 from scheduler.models import Probe
 from vwed.models import Growth
-from vwed.monitoring.generations import WARM_UP
+from vwed.monitoring.generations import Generation
 from vwed.monitoring.processes import ProcessView, read_processes
 from vwed.monitoring.theil_sen import slope
 
@@ -18,6 +18,8 @@ from vwed.monitoring.theil_sen import slope
 FRAME_PROCESSES = 40
 #: Probes that are listed.
 PROBES = 20
+#: Points of a worker that its slope needs.
+NEEDED = 3
 
 #: Figures of a process in a frame, in this order, after its series' name and its state.
 FIGURES = (
@@ -80,9 +82,8 @@ def _figures(each: ProcessView) -> list[Any]:
     return [each.series, each.state, *values]
 
 
-def blocks_per_1000(each: ProcessView) -> float | None:
+def blocks_per_1000(generation: Generation) -> float | None:
     """Allocated blocks that 1,000 runs leave in a worker; ``None`` as long as it has told too few points."""
-    told = each.heap.get("points")
-    points = [(float(point[0]), float(point[1])) for point in told or () if point[0] >= WARM_UP]
-    found = slope([points]) if len(points) >= 3 else None
+    warm = [(float(runs), float(blocks)) for runs, blocks, _at in generation.warm]
+    found = slope([warm]) if len(warm) >= NEEDED else None
     return 1000 * found.middle if found is not None else None
