@@ -48,5 +48,6 @@ messages: setup ## Collect new texts for translation into locale/
 bench: setup ## Measure engine, durable blocks, short runs, latency and memory (P1 to P4) beside references
 	@for module in $(BENCHMARKS); do echo; echo "== $$module"; $(PYTHON) -m tests.benchmarks.$$module; done
 
-soak: setup ## Run 1,000 tasks through a real cluster and print the memory of every process
+soak: setup ## Run 1,000 tasks through a real cluster and print the memory of every process; then the leak watch
 	@$(PYTHON) -m tests.benchmarks.soak
+	@$(PYTHON) -m tests.benchmarks.leak_watch

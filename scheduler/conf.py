@@ -64,6 +64,11 @@ class Values:
     breaker_pause_s: float = 15.0
     order_poll_s: float = 0.5
 
+    # The memory watch
+    growth_mb_per_day: float = 10.0
+    memory_limit_mb: int = 1000
+    leak_blocks_per_1000: int = 200
+
     # Retention: whichever bound is reached first
     record_days: int = 365
     record_rows: int = 1_000_000

@@ -9,6 +9,7 @@ from scheduler.io.services import Service
 from vwed.alerts import delivery, watch
 from vwed.alerts import retention as alert_retention
 from vwed.monitoring import rollup
+from vwed.monitoring.growth import INTERVAL_S, LeakWatch
 from vwed.monitoring.history import History
 
 #: Seconds between two looks for samples to be rolled up, and for rows that are over their bounds.
@@ -28,4 +29,5 @@ def monitoring_services() -> Sequence[Service]:
         Service("alerts", lambda: watch.LOOK_S, watch.Watch().run_once),
         Service("alert_delivery", lambda: delivery.EVERY_S, delivery.run_once),
         Service("alert_retention", lambda: alert_retention.EVERY_S, alert_retention.run_once),
+        Service("leak_watch", lambda: INTERVAL_S, LeakWatch().run_once),
     )

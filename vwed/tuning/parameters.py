@@ -18,12 +18,14 @@ _SUFFIXES = {"_s": "s", "_ms": "ms", "_days": "days", "_hours": "h", "_bytes": "
 _DEFAULTS: dict[str, Value] = {field.name: getattr(Values(), field.name) for field in fields(Values)}
 
 CLUSTER, ENGINE, LOCATIONS, SYSTEMS, RETENTION = "cluster", "engine", "locations", "systems", "retention"
+WATCH = "watch"
 
 GROUPS = (
     (CLUSTER, _("Clusters and queues")),
     (ENGINE, _("Runs and blocks")),
     (LOCATIONS, _("Waiting for locations")),
     (SYSTEMS, _("Fleet and other systems")),
+    (WATCH, _("Memory watch")),
     (RETENTION, _("Retention")),
 )
 
@@ -148,6 +150,30 @@ PARAMETERS: tuple[Parameter, ...] = (
     _declare("breaker_pause_s", SYSTEMS, (0.5, 3600), NOW, _("How long a failing system is left alone.")),
     _declare(
         "order_poll_s", SYSTEMS, (0.05, 60), NOW, _("How often the states of all open fleet orders are asked for.")
+    ),
+    _declare(
+        "growth_mb_per_day",
+        WATCH,
+        (0.1, 100_000),
+        NOW,
+        _("Memory of a process that grows faster than this is reported."),
+        "MB",
+    ),
+    _declare(
+        "memory_limit_mb",
+        WATCH,
+        (100, 10_000_000),
+        NOW,
+        _("Memory that the whole system is meant to stay under."),
+        "MB",
+    ),
+    _declare(
+        "leak_blocks_per_1000",
+        WATCH,
+        (10, 1_000_000),
+        NOW,
+        _("Allocated blocks that 1,000 runs may leave behind before it counts as a leak."),
+        "blocks",
     ),
     _declare("record_days", RETENTION, _DAYS, NOW, _("Days that ended task records are kept.")),
     _declare("record_rows", RETENTION, _ROWS, NOW, _("Ended task records that are kept at most.")),
