@@ -43,7 +43,7 @@ class Census:
         self._figures = figures
         self._generation: Generation | None = None
         self._main_boot = process.new_boot_id()
-        self._main_name = name_of("main", self._main_boot, os.getpid())
+        self.main_name = name_of("main", self._main_boot, os.getpid())
         self._keys: dict[str, int] = {}
         self._samplers: dict[int, Sampler] = {}
         self._beat = Pace(0)
@@ -66,7 +66,7 @@ class Census:
     # --- rows --------------------------------------------------------------------------------------------------------
 
     def _beat_from_outside(self) -> None:
-        pids = {self._main_name: ("main", self._main_boot, os.getpid(), os.getppid())}
+        pids = {self.main_name: ("main", self._main_boot, os.getpid(), os.getppid())}
         if self._generation is not None:
             boot = self._generation.boot_id
             seats = {seat.role: seat.pid for seat in self._generation.board.seats() if seat.role != "worker"}
@@ -154,7 +154,7 @@ class Census:
 
     def leave(self) -> None:
         """The main ends: close its own row, if the database can be reached."""
-        key = self._keys.get(self._main_name)
+        key = self._keys.get(self.main_name)
         if key is None:
             return
         try:

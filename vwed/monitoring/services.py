@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scheduler.io.services import Service
+from vwed.tuning import scheduling
 
 
 def monitoring_services() -> Sequence[Service]:
     """Every service of the web layer, in the order of their first run."""
-    return ()
+    return (Service("scheduled settings", lambda: scheduling.EVERY_S, scheduling.apply_due),)
