@@ -147,9 +147,7 @@ def test_nothing_outlives_the_main_process_and_the_next_cluster_finishes_the_wor
 
 
 def test_a_worker_that_slept_past_its_lease_changes_nothing_when_it_wakes(cluster: Cluster) -> None:
-    (record,) = workloads.start("work")
-    old = worker_of(record)
-    freeze_outside_transaction(old.pid, record)
+    record, old = asleep_at_work()
     try:
         workloads.wait_finished([record], ALL_ENDED_S, "by the other worker")
         assert workloads.recoveries_of([record]) == 1
@@ -223,19 +221,35 @@ def is_free(record: TaskRecord) -> bool:
     return True
 
 
-def freeze_outside_transaction(pid: int, record: TaskRecord) -> None:
+def asleep_at_work() -> tuple[TaskRecord, ProcessRow]:
+    """A run whose worker was stopped while it had it, between two transactions."""
+    for _ in range(10):
+        (record,) = workloads.start("work")
+        worker = worker_of(record)
+        if frozen_outside_transaction(worker, record):
+            return record, worker
+        workloads.wait_finished([record], ALL_ENDED_S)
+    raise AssertionError("no worker could be stopped between two transactions of its run")
+
+
+def frozen_outside_transaction(worker: ProcessRow, record: TaskRecord) -> bool:
     """SIGSTOP between two transactions: inside one, the process would be killed for the lock it holds.
 
-    What it had sent just before may reach the server after our first looks: the row has to stay free for a while.
+    What it had sent just before may reach the server after our first look: the row has to stay free for a while. One
+    that was met inside gets the time to leave, or the next try would find it where it was. False, and awake, when the
+    run has left the worker.
     """
-    for _ in range(20):
-        freeze(pid)
+    while workloads.running_on(record) == worker.name:
+        freeze(worker.pid)
         settled = time.monotonic() + SETTLED_S
-        while is_free(record):
+        while free := is_free(record):
             if time.monotonic() > settled:
-                return
-        thaw(pid)
-    raise AssertionError("the worker was always inside a transaction")
+                break
+        if free and workloads.running_on(record) == worker.name:
+            return True
+        thaw(worker.pid)
+        wait_until(lambda: is_free(record), 10, "the worker leaving its transaction")
+    return False
 
 
 def _picture(record: TaskRecord) -> tuple[object, ...]:

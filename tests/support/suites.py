@@ -1,7 +1,7 @@
 """``make test``: everything at once, one summary at the end.
 
-Three pytest runs: what touches a database on SQLite, the same on MariaDB, and beside them what knows no database or
-looks at it through a browser.
+Five pytest runs: what touches a database on SQLite and again on MariaDB, those that start real processes apart from the
+others (they mostly wait for deadlines), and beside them what knows no database or looks at it through a browser.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ ROOT = Path(__file__).resolve().parents[2]
 _FINE = {0, 5}
 #: Tests that are not run on each database. They mostly compute, so they go behind those that wait for deadlines.
 _APART = ("tests/unit", "tests/architecture", "tests/browser")
+#: Tests that start real processes and wait for what becomes of them.
+_REAL = "tests/acceptance"
 _NICE = 10
 
 
@@ -110,14 +112,20 @@ def run_suites(found: dict[str, str], arguments: list[str], directory: Path) -> 
     ``arguments`` are for pytest; with any, the tests that they name run on both databases and nothing is apart.
     """
     sqlite = {**found, "VWED_TEST_DB": "sqlite"}
-    kept = arguments or [f"--ignore={path}" for path in _APART]
-    suites = [Suite("SQLite", ["-m", "not mysql", *kept], sqlite, directory)]
+    mysql = {**found, "VWED_TEST_DB": "mysql"} if "VWED_TEST_MYSQL_URL" in {**os.environ, **found} else None
+    kept = arguments or [f"--ignore={path}" for path in (*_APART, _REAL)]
+    real = {"VWED_TEST_SUFFIX": "_real"}
+    suites: list[Suite] = []
     try:
+        for name, environment, marked in (("SQLite", sqlite, ["-m", "not mysql"]), ("MariaDB", mysql, [])):
+            if environment is None:
+                continue
+            suites.append(Suite(name, [*marked, *kept], environment, directory))
+            if not arguments:
+                suites.append(Suite(f"{name}, real processes", [*marked, _REAL], {**environment, **real}, directory))
         if not arguments:
-            apart = {**sqlite, "VWED_TEST_SUFFIX": "-apart"}
+            apart = {**sqlite, "VWED_TEST_SUFFIX": "_apart"}
             suites.append(Suite("Engine and browser", [*_APART], apart, directory, nice=_NICE))
-        if "VWED_TEST_MYSQL_URL" in {**os.environ, **found}:
-            suites.append(Suite("MariaDB", kept, {**found, "VWED_TEST_DB": "mysql"}, directory))
         results = [suite.result() for suite in suites]
     finally:
         for suite in suites:

@@ -18,8 +18,8 @@ from vwed.tuning import store
 #: Rounds of the run that locks and unlocks a location.
 SITE_ROUNDS = 60
 SITE = "K-01"
-#: Blocks of the pure-work run: 100 × 250 rounds of one block each, about a second.
-WORK_ROUNDS, WORK_INNER = 100, 250
+#: Blocks of the pure-work run: 100 × 400 rounds of one block each, about a second.
+WORK_ROUNDS, WORK_INNER = 100, 400
 
 
 def install() -> None:
