@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import django.db.models.deletion
 from django.db import migrations, models
 
 
-def tell_the_story(apps: Any, schema_editor: Any) -> None:
+def tell_the_story(apps, schema_editor) -> None:
     """Each change of one value becomes a change set that was applied; its number is the version it always was."""
     ChangeSet, SettingChange = apps.get_model("vwed", "ChangeSet"), apps.get_model("vwed", "SettingChange")
     before: dict[str, str] = {}
@@ -55,7 +53,7 @@ class Migration(migrations.Migration):
                 ('reason', models.CharField(max_length=200, verbose_name='reason')),
                 ('origin', models.CharField(max_length=16)),
                 ('created_at', models.DateTimeField(verbose_name='changed')),
-                ('effective_at', models.DateTimeField(verbose_name='takes effect')),
+                ('effective_at', models.DateTimeField(verbose_name='effective from')),
                 ('based_on', models.BigIntegerField(default=0)),
                 ('restores', models.BigIntegerField(null=True)),
                 ('state', models.CharField(choices=[('scheduled', 'scheduled'), ('applied', 'applied'), ('cancelled', 'cancelled'), ('superseded', 'superseded'), ('rolled_back', 'rolled back')], max_length=16, verbose_name='state')),

@@ -29,7 +29,7 @@ class ChangeSet(models.Model):
     reason = models.CharField(_("reason"), max_length=200)
     origin = models.CharField(max_length=16)
     created_at = models.DateTimeField(_("changed"))
-    effective_at = models.DateTimeField(_("takes effect"))
+    effective_at = models.DateTimeField(_("effective from"))
     #: The version its author had seen.
     based_on = models.BigIntegerField(default=0)
     #: The version whose values this one restores.
