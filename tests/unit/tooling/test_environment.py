@@ -28,7 +28,8 @@ def test_the_example_lists_exactly_the_variables_that_are_read() -> None:
 
     tunables = {parameter.variable for parameter in PARAMETERS}  # each has one; the example names the most useful
 
-    assert sorted(set(documented()) - tunables) == sorted(read - tunables), "Remedy: one entry in .env.example for each variable of the settings"
+    others = sorted(set(documented()) - tunables)
+    assert others == sorted(read - tunables), "Remedy: one entry in .env.example for each variable of the settings"
 
 
 def test_no_variable_of_the_developer_reaches_the_tests() -> None:
