@@ -8,7 +8,6 @@ PYTHON := .venv/bin/python
 STAMP := .venv/.setup-done
 CATALOGUES := $(wildcard locale/*/LC_MESSAGES/*.po)
 PORT ?= 8000
-WORKERS ?= 2
 BENCHMARKS ?= durable short latency memory expressions queue_growth
 
 .PHONY: help setup run test lint format bench soak messages
@@ -26,8 +25,8 @@ $(STAMP): requirements.txt requirements-dev.txt .ci/setup
 %.mo: %.po $(STAMP)
 	@msgfmt --check-format -o $@ $<
 
-run: setup ## Open the console with a demo warehouse on an embedded database (PORT=8000 WORKERS=2)
-	@$(PYTHON) manage.py console --prepare --demo --port $(PORT) --workers $(WORKERS)
+run: setup ## Open the console with a demo warehouse on an embedded database (PORT=8000; WORKERS=n fixes them)
+	@$(PYTHON) manage.py console --prepare --demo --port $(PORT) $(if $(WORKERS),--workers $(WORKERS))
 
 test: setup ## Run every test on SQLite and again on MariaDB, with services of its own where none answers
 	@$(PYTHON) -m tests.support.suites

@@ -75,6 +75,8 @@ class Housekeeper:
         self._key: int | None = None
         self._progress_seen = -1
         self._token_seen = ""
+        self._version_seen = -1
+        self._version_at = 0
         self._cause = "ended"
         self.failures = 0
 
@@ -217,6 +219,7 @@ class Housekeeper:
         if self._key is None:
             return
         duty = self._process.duty
+        version = self._look_at_settings()
         since = clock.from_ms(duty.since_ms) if duty.record_pk is not None and duty.since_ms else None
         alive = rows.beat(
             self._key,
@@ -224,11 +227,18 @@ class Housekeeper:
             current_record=duty.record_id[:128],
             current_block=duty.block[:190],
             current_since=since,
-            settings_version=self._settings_version() if self._settings_version is not None else 0,
+            settings_version=version,
             sample=self._sample(),
         )
         if not alive:
             self._key = None
+
+    def _look_at_settings(self) -> int:
+        """Number of the newest change in force here; when it came is kept for the sample."""
+        version = self._settings_version() if self._settings_version is not None else 0
+        if version != self._version_seen:
+            self._version_seen, self._version_at = version, clock.now_ms()
+        return version
 
     def _sample(self, *, dear: bool = False) -> dict[str, Any]:
         if not wanted():
@@ -239,6 +249,8 @@ class Housekeeper:
         opened = [each for each in both if each.connection is not None]
         return {
             **self._sampler.sample(dear=dear),
+            "settings_at": self._version_at,
+            "settings_digest": conf.values().digest(),
             "runs": process.duty.runs,
             "contexts": process.contexts.alive(),
             "leaked": process.duty.leaked,

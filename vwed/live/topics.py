@@ -87,6 +87,8 @@ def _worker(row: Any, labels: Mapping[str, str]) -> list[Any]:
 def alerts_reader() -> Callable[[], dict[str, Any]]:
     """Return a function that reads the open alerts."""
     return alerts.frame
+
+
 def memory_reader() -> Callable[[], dict[str, Any]]:
     """Return a function that reads the processes, their verdicts and probes. Four queries each time."""
     return lambda: memory.frame(memory.read_memory())
