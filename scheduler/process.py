@@ -84,6 +84,8 @@ class Process:
     active_runs: ActiveGauge = field(default_factory=ActiveGauge)
     cache_room: CacheRoom = field(default_factory=CacheRoom)
     meter: Meter = field(default_factory=Meter)
+    #: Statements that had to wait for SQLite's write lock.
+    busy_waits: int = 0
     #: The event loop of the process, where it has one.
     loop: asyncio.AbstractEventLoop | None = None
     #: Of a worker, its place among the workers of its cluster, from 1.

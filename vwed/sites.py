@@ -19,7 +19,7 @@ class ConsoleSite(UnfoldAdminSite):
 
     def extra_urls(self) -> list[URLPattern]:
         """Routes of pages without a model; each is wrapped by ``admin_view`` (staff only, never cached)."""
-        from vwed.console import alert_rules, alerts, memory, memory_probes, pages
+        from vwed.console import alert_rules, alerts, database, memory, memory_probes, pages
         from vwed.console.history import history
         from vwed.live.poll import poll
 
@@ -38,6 +38,8 @@ class ConsoleSite(UnfoldAdminSite):
             path("memory/recycle/", self.admin_view(memory_probes.recycle_view), name="memory_recycle"),
             path("memory/probes/<int:pk>/", self.admin_view(memory_probes.probe_view), name="memory_probe"),
             path("memory/compare/", self.admin_view(memory_probes.compare_view), name="memory_compare"),
+            path("database/", self.admin_view(database.database), name="database"),
+            path("database/kill/<int:number>/", self.admin_view(database.kill), name="database_kill"),
             path("services/", self.admin_view(pages.services), name="services"),
         ]
 

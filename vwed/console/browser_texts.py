@@ -41,6 +41,7 @@ def browser_texts() -> dict[str, Any]:
         "idle": _("idle"),
         "draining": _("draining"),
         "none": _("–"),
+        "perMinute": _("%(n)s a minute"),
         "oldest": _("oldest"),
         "others": _("others"),
         "selectFirst": _("Select at least one run."),
