@@ -182,8 +182,8 @@ def test_the_tabs_show_those_that_hang_and_those_in_locks(engineer: Client) -> N
         thread = threading.Thread(target=_update, args=(waiter, table))
         thread.start()
         try:
-            wait_until(lambda: waiting in _waiting(), 10, "the wait")
-            page = engineer.get(URL + "?show=locks")
+            # The server reads its locks anew only when nobody has asked for a tenth of a second.
+            page = wait_until(lambda: _page_with(engineer, waiting), 10, "the wait", interval=0.25)
         finally:
             holder.rollback()
             thread.join(10)
@@ -195,6 +195,12 @@ def test_the_tabs_show_those_that_hang_and_those_in_locks(engineer: Client) -> N
         assert f"waits for a lock of {holding}" in page.content.decode()
     long = engineer.get(URL + "?show=long")
     assert all(row.connection.seconds > 300 for row in long.context["rows"])
+
+
+def _page_with(client: Client, number: int) -> Any:
+    """The page of locks as soon as a connection is listed there."""
+    page = client.get(URL + "?show=locks")
+    return page if number in {row.connection.id for row in page.context["rows"]} else None
 
 
 def _update(waiter: Any, table: str) -> None:
