@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 
@@ -86,3 +89,10 @@ def test_every_process_of_a_running_console_is_sampled_and_named(console: Consol
     assert depths["console"] < depths["main"] < depths["sentinel"] < depths["worker 1"]
     assert found["sum"]["rss"] == sum(each["rss"] for each in found["processes"])
     assert 0 < found["size"] <= found["sum"]["rss"]
+
+    # What a scraper and a load balancer see is the same system.
+    ready = httpx.get(f"{console.address}/readyz", timeout=10)
+    assert (ready.status_code, ready.json()["reasons"]) == (200, [])
+    scraped = httpx.get(f"{console.address}/metrics", timeout=10).text
+    shown = set(re.findall(r'vwed_process_memory_bytes{kind="rss",process="([^"]+)"', scraped))
+    assert shown == set(names)
