@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from django.core.cache import cache
 from django.db import DatabaseError, InterfaceError, connection
@@ -15,6 +15,7 @@ from scheduler import clock
 from scheduler.models import ProcessRow
 from vwed import diagnosis
 
+Answer = TypeVar("Answer", bound=HttpResponse)
 #: A process whose last beat is older is not counted as alive.
 BEAT_LIMIT = timedelta(seconds=15)
 OK = "ok"
@@ -73,7 +74,13 @@ def readyz(request: HttpRequest) -> JsonResponse:
         "checks": {check: wrong.get(check, OK) for check in made},
         "reasons": [reason._asdict() for reason in reasons],
     }
-    return JsonResponse(document, status=503 if reasons else 200)
+    return unlogged(JsonResponse(document, status=503 if reasons else 200))
+
+
+def unlogged(response: Answer) -> Answer:
+    """The same, without the line that Django logs for every 503: whoever probes asks every few seconds."""
+    setattr(response, "_has_been_logged", True)  # noqa: B010 - the mark of django.utils.log.log_response
+    return response
 
 
 def _look() -> Iterator[tuple[str, Reason | None]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vwed import databases
+from vwed import databases, logs
 from vwed.env import ROOT, env, load_env_file
 from vwed.navigation import UNFOLD  # noqa: F401 - read by the theme
 from vwed.secrets import secret_key
@@ -25,6 +25,10 @@ INSTALLATION = env.str("INSTALLATION", default="")
 CONSOLE_PID = env.str("VWED_CONSOLE_PID", default="")
 #: Whether processes are sampled and their past, growth and alerts are kept. Switched off to measure what that costs.
 MONITORING = env.bool("MONITORING", default=True)
+#: How processes log: ``text`` for people, ``json`` for a collector.
+LOG_FORMAT = env.log_format("LOG_FORMAT")
+LOGGING = logs.configuration(LOG_FORMAT)
+LOGGING_CONFIG = "vwed.logs.configure"
 ROOT_URLCONF = "vwed.urls"
 ASGI_APPLICATION = "vwed.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client.exposition import choose_encoder
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from vwed.health import unlogged
 from vwed.metrics.access import may_read
 from vwed.metrics.families import Families, read_facts
 
@@ -30,7 +31,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
             return refused
         facts = read_facts()
     except (DatabaseError, InterfaceError, PoolTimeout):
-        return HttpResponse("The database does not answer.\n", status=503, content_type="text/plain")
+        return unlogged(HttpResponse("The database does not answer.\n", status=503, content_type="text/plain"))
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     response = HttpResponse(encode(Families(facts)), content_type=content_type)
     response["Cache-Control"] = "no-store"
