@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -325,5 +326,6 @@ def test_while_a_run_is_walked_the_process_says_which_block_it_is_at(monkeypatch
 
     monkeypatch.setattr(executor, "_suspend", look)
     assert claim_and_execute(run, mine) == Status.WAITING
-    assert seen == ["b1"]
+    run.refresh_from_db()
+    assert seen == [Wait.objects.get(record=run).block]
     assert mine.duty.block == ""
