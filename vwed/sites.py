@@ -21,10 +21,11 @@ class ConsoleSite(UnfoldAdminSite):
         """Routes of pages without a model; each is wrapped by ``admin_view`` (staff only, never cached)."""
         from vwed.console import alert_rules, alerts, database, memory, memory_probes, pages
         from vwed.console.history import history
-        from vwed.live.poll import poll
+        from vwed.live.poll import keep, poll
 
         return [
             path("live/poll/", self.admin_view(poll), name="live_poll"),
+            path("live/keep/", self.admin_view(keep), name="live_keep"),
             path("monitoring/history/", self.admin_view(history), name="monitoring_history"),
             path("r/<str:record_id>/", self.admin_view(pages.record_by_id), name="record_by_id"),
             path("storage/map/", self.admin_view(pages.storage_map), name="storage_map"),

@@ -18,6 +18,7 @@ from tests.web.conftest import ROLES, task_file
 
 PAGES = {
     "/admin/": ROLES,
+    "/admin/?wall=1&range=24h": ROLES,
     "/admin/scheduler/taskrecord/": ROLES,
     "/admin/scheduler/taskdefinition/": ROLES,
     "/admin/scheduler/cachedvalue/": ROLES,

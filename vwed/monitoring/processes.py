@@ -19,6 +19,9 @@ GONE_SHOWN = timedelta(minutes=10)
 #: Processes read at most: the live ones first.
 PROCESS_LIMIT = 500
 
+#: Causes of an end that nobody needs to know of.
+ENDED_IN_ORDER = ("ended", "stopped", "recycled", "")
+
 ALIVE, LATE, DRAINING, GONE = "alive", "late", "draining", "gone"
 
 #: Siblings stand in this order; other roles follow.

@@ -86,7 +86,7 @@ def _programs(options: Mapping[str, Any]) -> list[Program]:
         programs.append(Program("fleet simulator", (*manage, *arguments), environment))
     web = (sys.executable, "-m", "uvicorn", "vwed.asgi:application")
     address = ("--host", options["host"], "--port", str(options["port"]))
-    programs.append(Program("web", (*web, *address, *_UVICORN), environment))
+    programs.append(Program("web", (*web, *address, *UVICORN), environment))
     workers = ("--workers", str(options["workers"])) if options["workers"] else ()
     programs.append(Program("cluster", (*manage, "cluster", *workers), environment))
     if options["demo"]:
@@ -94,7 +94,7 @@ def _programs(options: Mapping[str, Any]) -> list[Program]:
     return programs
 
 
-_UVICORN = (
+UVICORN = (
     *("--log-level", "warning", "--no-access-log", "--lifespan", "on"),
     # Per-message deflate keeps tens of kilobytes per socket; the panels' frames are small.
     *("--ws", "websockets-sansio", "--ws-max-size", "16384", "--ws-per-message-deflate", "false"),
