@@ -12,6 +12,9 @@ const PAGES = {
   record: () => import("./pages/record.js"),
   alerts: () => import("./pages/alerts.js"),
   memory: () => import("./pages/memory.js"),
+  settings: () => import("./pages/settings.js"),
+  settings_review: () => import("./pages/settings_review.js"),
+  settings_change: () => import("./pages/settings_change.js"),
   import: () => import("./pages/import.js"),
 };
 
