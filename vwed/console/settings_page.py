@@ -173,9 +173,10 @@ def _moment(sent: Sent) -> datetime | None:
 def projection(request: HttpRequest) -> HttpResponse:
     """What the form as it stands would cost, and what is wrong at which field; changes nothing. At most 7 queries."""
     require_view(request, May.CHANGE)
-    found = propose(form.read(request).wanted)
+    sent = form.read(request)
+    found = propose(sent.wanted)
     context = {"projection": projected(found.projection), "problems": sum(map(len, found.problems.values()))}
-    edited = len(found.items)
+    edited = len({*(item.parameter.name for item in found.items), *(found.problems.keys() & sent.wanted.keys())})
     return JsonResponse(
         {
             "html": render_to_string("vwed/_projection.html", context, request),

@@ -23,8 +23,8 @@ from vwed.tuning.projection import Line
 #: When a change takes effect, as short as a chip.
 EFFECTS: Mapping[TakesEffect, Look] = {
     TakesEffect.NOW: Look("bolt", "good", gettext_lazy("at once")),
-    TakesEffect.NEXT_SLICE: Look("skip_next", "active", gettext_lazy("next step of a run")),
-    TakesEffect.NEW: Look("add_circle", "active", gettext_lazy("what starts after it")),
+    TakesEffect.NEXT_SLICE: Look("skip_next", "active", gettext_lazy("next step")),
+    TakesEffect.NEW: Look("add_circle", "active", gettext_lazy("new starts")),
     TakesEffect.CLUSTER: Look("autorenew", "wait", gettext_lazy("clusters replaced")),
     TakesEffect.POOL: Look("bolt", "good", gettext_lazy("at once, new pool")),
 }
