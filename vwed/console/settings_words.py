@@ -66,6 +66,7 @@ _UNITS: Mapping[str, Promise] = {
     "branches": gettext_lazy("branches"),
     "characters": gettext_lazy("characters"),
     "blocks": gettext_lazy("blocks"),
+    "memory blocks": gettext_lazy("memory blocks"),
     "rounds": gettext_lazy("rounds"),
     "rows": gettext_lazy("rows"),
     "calls": gettext_lazy("calls"),

@@ -195,7 +195,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         (10, 1_000_000),
         NOW,
         _("Allocated blocks that 1,000 runs may leave behind before it counts as a leak."),
-        "blocks",
+        "memory blocks",
     ),
     _declare("pool_size", DATABASE, (1, 500), POOLED, _("Connections each web process keeps open."), "connections"),
     _declare(

@@ -55,7 +55,9 @@ function show(form, button, answer) {
     const place = row.querySelector(".vw-error");
     place.textContent = words;
     place.hidden = !words;
-    row.querySelector('[name^="v."]').toggleAttribute("aria-invalid", Boolean(words));
+    const field = row.querySelector('[name^="v."]');
+    if (words) field.setAttribute("aria-invalid", "true");
+    else field.removeAttribute("aria-invalid");
   }
   const edited = form.querySelector("[data-edited]") !== null;
   button.querySelector("span:last-child").textContent = answer.button;
