@@ -114,6 +114,12 @@ FIELDS: Mapping[str, Promise] = {
     "hold_s": _("hold time (s)"),
     "clear_margin": _("clear margin"),
     "receivers": _("receivers"),
+    "at": _("effective from"),
+    "change": _("change of settings"),
+    "scheduled": _("scheduled"),
+    "superseded": _("superseded"),
+    "clusters": _("clusters"),
+    "refused": _("refused"),
 }
 #: Words among the values of a field; everything else is a name or a number.
 _VALUES: Mapping[str, Mapping[str, str | Promise]] = {

@@ -164,6 +164,12 @@ def unlocalized(value: float) -> str:
 
 
 @register.filter
+def yes_no(value: Any) -> str:
+    """A truth value, or its text, in a word."""
+    return _("yes") if str(value).lower() == "true" else _("no")
+
+
+@register.filter
 def since_ms(value: int) -> str:
     """How long ago an epoch time in milliseconds was."""
     return _LIVE["age"](value)
