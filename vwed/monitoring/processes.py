@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db.models import Q
 
+from scheduler.housekeeping.rows import NOT_LOOKED_AT
 from scheduler.models import ProcessRow
 from scheduler.selectors import BEAT_GONE_S, BEAT_LATE_S
 from vwed.monitoring import series
@@ -20,7 +21,7 @@ GONE_SHOWN = timedelta(minutes=10)
 PROCESS_LIMIT = 500
 
 #: Causes of an end that nobody needs to know of.
-ENDED_IN_ORDER = ("ended", "stopped", "recycled", "")
+ENDED_IN_ORDER = ("ended", "stopped", "recycled", NOT_LOOKED_AT, "")
 
 ALIVE, LATE, DRAINING, GONE = "alive", "late", "draining", "gone"
 
