@@ -2,7 +2,8 @@
 
 Run: ``python -m tests.benchmarks.monitoring [--db sqlite|mysql] [--rounds N] [--seconds S] [--rate R]``; without
 ``--db`` both. Each round starts a cluster (two workers) of its own, idle and under ``--rate`` short runs a second; all
-of its processes count, and on MariaDB the server too (nobody else may use it then). Bound: one per cent of one core.
+of its processes count, and on MariaDB the server, on a line of its own: it may serve others too.
+Processor time holds on a busy machine. Bound: one per cent of one core.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import time
 from collections.abc import Callable
 from statistics import median
+from typing import NamedTuple
 
 import psutil
 
@@ -38,21 +40,40 @@ def measure(rounds: int, seconds: float, rate: float) -> None:
             time.sleep(min(left, 1 / rate))
 
     kinds: dict[str, Callable[[], None]] = {"idle": lambda: time.sleep(seconds), f"{rate:g} runs/s": load}
-    shares: dict[tuple[str, str], list[float]] = {(kind, switch): [] for kind in kinds for switch in (_ON, _OFF)}
+    found: dict[tuple[str, str], list[_Cost]] = {(kind, switch): [] for kind in kinds for switch in (_ON, _OFF)}
     for turn in range(rounds):
         for switch in (_ON, _OFF) if turn % 2 else (_OFF, _ON):
-            for kind, share in _round(switch, kinds, min(_SETTLE_S, seconds)).items():
-                shares[kind, switch].append(share)
+            for kind, cost in _round(switch, kinds, min(_SETTLE_S, seconds)).items():
+                found[kind, switch].append(cost)
     for kind in kinds:
-        on, off = median(shares[kind, _ON]), median(shares[kind, _OFF])
-        print(  # noqa: T201
-            f"{kind}: monitored {on:.2f} %, not monitored {off:.2f} % of a core; monitoring {on - off:+.2f} %"
-            f" (least {min(shares[kind, _ON]):.2f} and {min(shares[kind, _OFF]):.2f}, {rounds} rounds of {seconds:g} s)"
-        )
+        on, off = found[kind, _ON], found[kind, _OFF]
+        _tell(kind, [each.cluster for each in on], [each.cluster for each in off], on + off, rounds)
+        if on[0].server is not None:
+            server_on, server_off = ([each.server or 0.0 for each in costs] for costs in (on, off))
+            _tell(f"{kind}, database server", server_on, server_off, on + off, rounds)
 
 
-def _round(switch: str, kinds: dict[str, Callable[[], None]], settle_s: float) -> dict[str, float]:
-    """Percent of a core by kind, of one cluster."""
+class _Cost(NamedTuple):
+    """Seconds of processor of the cluster and of the server, and how long they had for it."""
+
+    cluster: float
+    server: float | None
+    seconds: float
+
+
+def _tell(title: str, on: list[float], off: list[float], costs: list[_Cost], rounds: int) -> None:
+    seconds = median(cost.seconds for cost in costs)
+    watched, alone = median(on), median(off)
+    share = 100 / seconds
+    print(  # noqa: T201
+        f"{title}: monitored {watched:.2f} s, not monitored {alone:.2f} s of processor in {seconds:.1f} s;"
+        f" monitoring {share * (watched - alone):+.2f} % of a core"
+        f" (least {share * (min(on) - min(off)):+.2f} %, {rounds} rounds; in all {share * watched:.2f} %)"
+    )
+
+
+def _round(switch: str, kinds: dict[str, Callable[[], None]], settle_s: float) -> dict[str, _Cost]:
+    """What each kind costs one cluster."""
     from scheduler.models import ProcessRow
     from tests.support.waiting import wait_until
 
@@ -75,14 +96,14 @@ def _boots(main: psutil.Process) -> set[str]:
     return set(ProcessRow.objects.filter(pid__in=pids, ended_at__isnull=True).values_list("boot_id", flat=True))
 
 
-def _cost(main: psutil.Process, work: Callable[[], None]) -> float:
+def _cost(main: psutil.Process, work: Callable[[], None]) -> _Cost:
     server = database_server()
-    processes = [main, *main.children(recursive=True), *([server] if server else [])]
-    before = {each.pid: _used(each) for each in processes}
+    processes = [main, *main.children(recursive=True)]
+    before, before_server = sum(map(_used, processes)), _used(server) if server else 0.0
     started = time.monotonic()
     work()
-    used = sum(_used(each) - before[each.pid] for each in processes)
-    return 100 * used / (time.monotonic() - started)
+    used = sum(map(_used, processes)) - before
+    return _Cost(used, _used(server) - before_server if server else None, time.monotonic() - started)
 
 
 def _used(process: psutil.Process) -> float:

@@ -63,8 +63,9 @@ def test_ready_is_a_cluster_that_consumes_on_a_migrated_database(
     assert len(captured) <= 3, captured.captured_queries
 
 
-def test_without_a_cluster_every_part_is_missing(client: Client, db: None) -> None:
+def test_without_a_cluster_every_part_is_missing(client: Client, db: None, caplog: pytest.LogCaptureFixture) -> None:
     code, document = asked(client)
+    assert not caplog.records, "whoever probes every few seconds fills the log"
     assert code == 503
     assert [reason["check"] for reason in document["reasons"]] == ["workers", "pusher", "io"]
     assert all("manage.py cluster" in reason["remedy"] for reason in document["reasons"])
