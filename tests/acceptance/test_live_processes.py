@@ -130,7 +130,7 @@ def test_a_role_that_is_taken_away_silences_its_sockets_everywhere_within_five_s
     taken, silenced, witness = run(take_away())
     for frames in silenced:
         assert told(frames), "it did hear something before"
-        assert told(frames)[-1][0] - taken < 5 + LATE_S - 1
+        assert told(frames)[-1][0] - taken < 5.5, "5 s, and half a second of a busy machine"
         [notice] = [frame for _, frame in frames if "perms" in frame]
         assert notice["deny"] == {"overview": "perm"}
         # Not cut off: it goes on hearing that the server lives, and no number.
