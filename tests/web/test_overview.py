@@ -60,6 +60,7 @@ def test_each_number_is_that_of_its_rows(
     }
     assert told["mem"]["p"] == [["web", 50 * MB], ["worker 1", 30 * MB]]
     assert (told["mem"]["sum"], told["mem"]["v"]) == (80 * MB, "flat")
+    assert told["mem"]["kind"] == "USS", "the web process tells no PSS: the sum is no better than that"
     assert (told["req"], told["loc"]) == (1, [1, 1])
     assert told["s"] == {
         "at": slot * 1000,

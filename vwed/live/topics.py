@@ -60,6 +60,7 @@ def overview(now: Now, slow: Slow) -> dict[str, Any]:
             "p": [[each.name, each.bytes] for each in now.memory[: 2 * WORKER_LIMIT]],
             "at": clock.at_ms(now.sampled) if now.sampled else None,
             "v": slow.verdict or None,
+            "kind": now.memory_kind,
         },
         "db": {"n": now.connections, "max": now.connection_limit, "pool": list(now.pool) if now.pool else None},
         "req": now.requests,

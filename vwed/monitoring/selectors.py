@@ -69,6 +69,12 @@ class Now:
         return sorted(found, key=lambda each: (-each.bytes, each.name))
 
     @property
+    def memory_kind(self) -> str:
+        """What the sum of the memory is made of: the coarsest that any process has; empty without a sample."""
+        kinds = {next((kind for kind in KINDS if row.sample.get(kind)), "") for row in self.processes}
+        return max((kind for kind in kinds if kind), key=KINDS.index, default="").upper()
+
+    @property
     def workers(self) -> list[ProcessRow]:
         """The live workers that sit somewhere, by the names of their seats."""
         rows = [row for row in self.processes if row.role == "worker" and row.pk in self.names]
@@ -85,9 +91,13 @@ class Now:
         return any(row.role in ("worker", "pusher") and not row.draining for row in self.processes)
 
 
+#: What a process weighs: the first of these that the kernel tells.
+KINDS = ("pss", "uss", "rss")
+
+
 def weight(row: ProcessRow) -> int:
     """Bytes of a process: PSS, else USS, else RSS; 0 as long as nobody has measured it."""
-    return int(row.sample.get("pss") or row.sample.get("uss") or row.sample.get("rss") or 0)
+    return int(next((size for kind in KINDS if (size := row.sample.get(kind))), 0))
 
 
 def _natural(name: str) -> tuple[str, int]:
