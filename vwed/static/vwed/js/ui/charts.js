@@ -21,8 +21,9 @@ const power = (value) => Math.abs(Math.log10(value) - Math.round(Math.log10(valu
 
 // The next number that an axis may end with.
 function round(value) {
-  const unit = 10 ** Math.floor(Math.log10(value)) / 2;
-  return Math.ceil(value / unit) * unit;
+  const unit = 10 ** Math.floor(Math.log10(value));
+  const step = value / unit < 2 ? unit / 2 : unit;
+  return Math.ceil(value / step) * step;
 }
 
 export class LiveChart {
