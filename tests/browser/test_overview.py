@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.browser.conftest import House, drawn, live_value
 from tests.browser.test_console import fresh
@@ -164,6 +166,88 @@ def test_dark_and_chinese_speak_chinese(path: str, open_page: OpenPage, pictures
     expect(page.locator("[data-vw-legend=throughput]")).to_contain_text("已完成")
     expect(page.locator("[data-vw-panel=memory] h2")).to_have_text("各进程内存（MB）")
     page.screenshot(path=pictures / "overview-zh-dark.png", full_page=True)
+
+
+class Feed:
+    """The server's side of a page's socket, played by the test: frames as it likes, from the page's own first one."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.sockets: list[WebSocketRoute] = []
+        page.route_web_socket("**/ws/live/", lambda socket: self._take(socket))
+        page.reload()
+        wait_until(lambda: page.wait_for_timeout(50) or self.sockets, 20, "the page's socket")
+        page.wait_for_function("document.querySelectorAll('[data-vw-legend=memory] li').length > 2")
+        self.overview = json.loads(page.locator("#vw-live").text_content() or "")["overview"]
+        self.now = int(time.time() * 1000)
+        self.seq = 0
+
+    def _take(self, socket: WebSocketRoute) -> None:
+        socket.on_message(lambda _message: None)
+        self.sockets.append(socket)
+
+    def send(self, **changed: Any) -> None:
+        """One frame, a second after the last; wait until the page has drawn it."""
+        self.seq, self.now = self.seq + 1, self.now + 1000
+        frame = {"v": 1, "seq": self.seq, "now": self.now, "t": {"overview": {**self.overview, **changed}}}
+        self.sockets[-1].send(json.dumps(frame))
+        self.page.wait_for_function(
+            "want => document.querySelector('[data-live=\"overview.req\"]').dataset.value === want",
+            arg=str(changed["req"]),
+        )
+
+
+def test_reasons_keep_their_order_while_the_pointer_is_over_them(open_page: OpenPage) -> None:
+    page = open_page()
+    feed = Feed(page)
+    now = feed.now
+
+    def why(*codes: str) -> dict[str, Any]:
+        return {"at": now, "n": len(codes), "more": 0, "rows": [[code, {}, 1, now - 60_000] for code in codes]}
+
+    def shown() -> list[str | None]:
+        return [row.get_attribute("data-code") for row in page.locator("[data-vw-reasons] tr").all()]
+
+    page.clock.install()
+    page.clock.fast_forward(11_000)
+    feed.send(req=1001, why=why("robot", "time"))
+    assert shown() == ["robot", "time"]
+    page.locator("[data-vw-reasons] tr").first.hover()
+    page.clock.fast_forward(15_000)
+    feed.send(req=1002, why=why("time", "robot"))
+    assert shown() == ["robot", "time"]
+    page.locator("h1").hover()
+    feed.send(req=1003, why=why("time", "robot"))
+    assert shown() == ["time", "robot"]
+    # And not again at once.
+    feed.send(req=1004, why=why("robot", "time"))
+    assert shown() == ["time", "robot"]
+
+
+def test_six_hundred_frames_leave_nothing_in_the_page(open_page: OpenPage) -> None:
+    page = open_page(viewport={"width": 1440, "height": 2200})
+    feed = Feed(page)
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+
+    def counters() -> dict[str, float]:
+        session.send("HeapProfiler.collectGarbage")
+        return {entry["name"]: entry["value"] for entry in session.send("Performance.getMetrics")["metrics"]}
+
+    def frames(start: int, count: int) -> None:
+        for number in range(start, start + count):
+            sizes = [[name, size + 1000 * (number % 50)] for name, size in feed.overview["mem"]["p"]]
+            slot = {"at": feed.now - 5000, "throughput": {"finished": number % 7}, "latency": {"p50": number % 9 + 1}}
+            feed.send(req=5000 + number, mem={**feed.overview["mem"], "p": sizes}, s=slot)
+
+    frames(0, 320)  # every ring is full
+    before = counters()
+    frames(320, 600)
+    after = counters()
+
+    assert after["JSEventListeners"] == before["JSEventListeners"]
+    assert after["Nodes"] <= before["Nodes"] + 20
+    assert after["JSHeapUsedSize"] - before["JSHeapUsedSize"] <= 1_000_000
 
 
 def test_a_wall_display_shows_its_clock_and_fits_its_screen(open_page: OpenPage) -> None:
