@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from scheduler import clock
 from scheduler.models import ProcessRow, TaskRecord
@@ -67,6 +69,26 @@ def test_each_number_is_that_of_its_rows(
         "throughput": {"finished": 24, "failed": 12, "cancelled": 0},
         "latency": {"p50": 3, "p95": 12, "p99": 40},
     }
+
+
+def test_a_second_of_the_overview_costs_the_same_queries_for_one_worker_and_for_forty(
+    db: None, make_record: Callable[..., TaskRecord]
+) -> None:
+    make_record("run-1", Status.READY)
+    counts = []
+    for seats in (range(1, 2), range(2, 41)):
+        for seat in seats:
+            worker(f"w-{seat}", seat, sample={"pss": MB}, current_record="run-1")
+        read = TOPICS["overview"].reader()
+        with CaptureQueriesContext(connection) as first:
+            read()
+        with CaptureQueriesContext(connection) as second:
+            read()
+        counts.append((len(first), len(second)))
+
+    assert counts[0] == counts[1]
+    assert counts[0][0] <= 17
+    assert counts[0][1] <= 9
 
 
 def test_an_old_slot_is_not_told_as_the_present(db: None) -> None:

@@ -37,7 +37,7 @@ def overview_reader() -> Callable[[], dict[str, Any]]:
     def read() -> dict[str, Any]:
         now = read_now()
         if not kept or (now.at - kept[0].at).total_seconds() >= SLOW_EVERY_S:
-            kept[:] = [read_slow()]
+            kept[:] = [read_slow(now)]
         return overview(now, kept[0])
 
     return read
