@@ -103,12 +103,12 @@ def live_value(page: Page, path: str) -> str:
 
 
 def drawn(page: Page, name: str) -> bool:
-    """Whether anything but the empty surface is on a canvas; looks at a copy, for the browser complains otherwise."""
+    """Whether anything but the empty surface is on a canvas. Looks at a copy: reading it often costs the page."""
     return bool(
         page.evaluate(
             """name => { const canvas = document.querySelector(`[data-vw-chart="${name}"]`);
-            const copy = document.createElement('canvas');
-            [copy.width, copy.height] = [canvas.width, canvas.height];
+            const { width, height } = canvas;
+            const copy = Object.assign(document.createElement('canvas'), { width, height });
             const context = copy.getContext('2d', { willReadFrequently: true });
             context.drawImage(canvas, 0, 0);
             const data = context.getImageData(0, 0, copy.width, copy.height).data;

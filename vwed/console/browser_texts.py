@@ -47,6 +47,7 @@ def browser_texts() -> dict[str, Any]:
         "limit": pgettext("chart", "limit"),
         "afterRuns": _("%(n)s runs"),
         "none": _("–"),
+        "perMinute": _("%(n)s a minute"),
         "oldest": _("oldest"),
         "others": _("others"),
         "selectFirst": _("Select at least one run."),

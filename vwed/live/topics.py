@@ -10,6 +10,7 @@ from scheduler import clock
 from scheduler.models import ProcessRow
 from scheduler.selectors import BEAT_LATE_S
 from vwed.alerts import present as alerts
+from vwed.database import present as database
 from vwed.monitoring import memory, ranges
 from vwed.monitoring.processes import ALIVE, DRAINING, GONE, LATE
 from vwed.monitoring.selectors import WORKER_LIMIT, Now, Slow, read_now, read_slow, weight
@@ -117,8 +118,14 @@ def memory_reader() -> Callable[[], dict[str, Any]]:
     return lambda: memory.frame(memory.read_memory())
 
 
+def database_reader() -> Callable[[], dict[str, Any]]:
+    """Return a function that reads connections, pools and the file: six statements at most."""
+    return lambda: database.frame(database.read_database())
+
+
 TOPICS: Mapping[str, Topic] = {
     "overview": Topic("overview", "scheduler.view_taskrecord", overview_reader),
     "alerts": Topic("alerts", alerts.VIEW, alerts_reader),
+    "database": Topic("database", "scheduler.view_processrow", database_reader),
     "memory": Topic("memory", "scheduler.view_processrow", memory_reader),
 }

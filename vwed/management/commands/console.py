@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection
 
 from scheduler.errors import Refused
-from vwed import diagnosis, first_start
+from vwed import diagnosis, first_start, logs
 from vwed.demo import warehouse
 from vwed.management.action import ActionCommand, Answer
 from vwed.supervisor.children import Program
@@ -53,11 +53,12 @@ class Command(ActionCommand):
                 host=reached,
                 port=port,
                 announcement=_announcement(f"http://{reached}:{port}", administrator),
+                log_format=settings.LOG_FORMAT,
             )
         )
 
     def _say(self, text: str) -> None:
-        self.stdout.write(text)
+        logs.announce(text, settings.LOG_FORMAT, self.stdout.write)
         self.stdout.flush()
 
 
