@@ -168,6 +168,16 @@ def test_every_chart_brings_the_words_of_its_lines(as_role: AsRole) -> None:
     assert "data-stacked" not in page.content.decode()
 
 
+def test_tiles_and_charts_lead_to_what_is_behind_them(as_role: AsRole) -> None:
+    page = as_role("Viewer").get("/admin/")
+
+    text = page.content.decode()
+    for path in ("/admin/database/", "/admin/memory/", "/admin/storage/map/"):
+        assert f'<a class="vw-tile" href="{path}"' in text
+    for card in page.context["cards"]:
+        assert card.name == "latency" or as_role("Viewer").get(card.url).status_code == 200
+
+
 def test_a_wall_display_has_no_sidebar_and_four_charts(as_role: AsRole) -> None:
     client = as_role("Viewer")
     series("web")
