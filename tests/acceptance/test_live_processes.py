@@ -25,7 +25,7 @@ from tests.support.web import Web, listen, live_socket
 pytestmark = [pytest.mark.acceptance, pytest.mark.db, pytest.mark.redis, pytest.mark.timeout(120)]
 
 #: Longer than twice the expiry of channel groups in these processes.
-LISTENED_S = 12.0
+LISTENED_S = 14.0
 #: A frame is due every second; this machine does other things too.
 LATE_S = 2.5
 Frames = list[tuple[float, dict[str, Any]]]
@@ -130,7 +130,7 @@ def test_a_role_that_is_taken_away_silences_its_sockets_everywhere_within_five_s
     taken, silenced, witness = run(take_away())
     for frames in silenced:
         assert told(frames), "it did hear something before"
-        assert told(frames)[-1][0] - taken < 5 + LATE_S - 1
+        assert told(frames)[-1][0] - taken < 5.5, "5 s, and half a second of a busy machine"
         [notice] = [frame for _, frame in frames if "perms" in frame]
         assert notice["deny"] == {"overview": "perm"}
         # Not cut off: it goes on hearing that the server lives, and no number.

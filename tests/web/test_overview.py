@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from scheduler import clock
 from scheduler.models import ProcessRow, TaskRecord
@@ -60,12 +62,33 @@ def test_each_number_is_that_of_its_rows(
     }
     assert told["mem"]["p"] == [["web", 50 * MB], ["worker 1", 30 * MB]]
     assert (told["mem"]["sum"], told["mem"]["v"]) == (80 * MB, "flat")
+    assert told["mem"]["kind"] == "USS", "the web process tells no PSS: the sum is no better than that"
     assert (told["req"], told["loc"]) == (1, [1, 1])
     assert told["s"] == {
         "at": slot * 1000,
         "throughput": {"finished": 24, "failed": 12, "cancelled": 0},
         "latency": {"p50": 3, "p95": 12, "p99": 40},
     }
+
+
+def test_a_second_of_the_overview_costs_the_same_queries_for_one_worker_and_for_forty(
+    db: None, make_record: Callable[..., TaskRecord]
+) -> None:
+    make_record("run-1", Status.READY)
+    counts = []
+    for seats in (range(1, 2), range(2, 41)):
+        for seat in seats:
+            worker(f"w-{seat}", seat, sample={"pss": MB}, current_record="run-1")
+        read = TOPICS["overview"].reader()
+        with CaptureQueriesContext(connection) as first:
+            read()
+        with CaptureQueriesContext(connection) as second:
+            read()
+        counts.append((len(first), len(second)))
+
+    assert counts[0] == counts[1]
+    assert counts[0][0] <= 17
+    assert counts[0][1] <= 9
 
 
 def test_an_old_slot_is_not_told_as_the_present(db: None) -> None:
@@ -143,6 +166,16 @@ def test_every_chart_brings_the_words_of_its_lines(as_role: AsRole) -> None:
     assert json.loads(cards["memory"].lines) == {}
     assert not cards["memory"].stacked
     assert "data-stacked" not in page.content.decode()
+
+
+def test_tiles_and_charts_lead_to_what_is_behind_them(as_role: AsRole) -> None:
+    page = as_role("Viewer").get("/admin/")
+
+    text = page.content.decode()
+    for path in ("/admin/database/", "/admin/memory/", "/admin/storage/map/"):
+        assert f'<a class="vw-tile" href="{path}"' in text
+    for card in page.context["cards"]:
+        assert card.name == "latency" or as_role("Viewer").get(card.url).status_code == 200
 
 
 def test_a_wall_display_has_no_sidebar_and_four_charts(as_role: AsRole) -> None:

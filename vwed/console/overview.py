@@ -44,7 +44,7 @@ LOADS: Mapping[bool | None, Promise] = {
 
 
 def overview_context(request: HttpRequest) -> dict[str, Any]:
-    """Numbers, reasons, charts, steps of "Get started". At most 20 queries.
+    """Numbers, reasons, charts, steps of "Get started". At most 18 queries.
 
     The address holds the state: ``range`` of time, ``memory=lines`` instead of areas, ``wall=1`` for a wall display.
     """

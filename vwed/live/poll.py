@@ -12,7 +12,10 @@ from vwed.live.topics import TOPICS
 
 
 def poll(request: HttpRequest) -> HttpResponse:
-    """Answer ``?t=overview,…`` with one frame; topics without permission are named in ``deny``. At most 12 queries."""
+    """Answer ``?t=overview,…`` with one frame; topics without permission are named in ``deny``.
+
+    Each topic costs what its reader says, the Overview 17 queries at most.
+    """
     asked = [name for name in request.GET.get("t", "").split(",") if name][: frames.TOPIC_LIMIT]
     allowed = [name for name in asked if name in TOPICS and request.user.has_perm(TOPICS[name].permission)]
     now = clock.now_ms()

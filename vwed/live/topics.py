@@ -38,7 +38,7 @@ def overview_reader() -> Callable[[], dict[str, Any]]:
     def read() -> dict[str, Any]:
         now = read_now()
         if not kept or (now.at - kept[0].at).total_seconds() >= SLOW_EVERY_S:
-            kept[:] = [read_slow()]
+            kept[:] = [read_slow(now)]
         return overview(now, kept[0])
 
     return read
@@ -61,6 +61,7 @@ def overview(now: Now, slow: Slow) -> dict[str, Any]:
             "p": [[each.name, each.bytes] for each in now.memory[: 2 * WORKER_LIMIT]],
             "at": clock.at_ms(now.sampled) if now.sampled else None,
             "v": slow.verdict or None,
+            "kind": now.memory_kind,
         },
         "db": {"n": now.connections, "max": now.connection_limit, "pool": list(now.pool) if now.pool else None},
         "req": now.requests,

@@ -57,6 +57,8 @@ class Now:
     requests: int
     #: The newest slot of the history: its start, and its figures (``vwed.monitoring.figures``).
     slot: tuple[int, Mapping[str, int]] | None
+    #: Ready runs by queue.
+    ages: Sequence[selectors.QueueAge]
     labels: Mapping[str, str] = field(default_factory=dict)
     #: Key of a process → name of its line in charts; who has no line is dead and not closed yet.
     names: Mapping[int, str] = field(default_factory=dict)
@@ -67,6 +69,18 @@ class Now:
         sized = [(self.names.get(row.pk), weight(row)) for row in self.processes]
         found = [Memory(name, size) for name, size in sized if name is not None and size]
         return sorted(found, key=lambda each: (-each.bytes, each.name))
+
+    @property
+    def served(self) -> set[str]:
+        """The queues that some live cluster serves."""
+        pushers = [row for row in self.processes if row.role == "pusher" and not row.draining]
+        return {queue for row in pushers for queue in row.queues.split(",") if queue}
+
+    @property
+    def memory_kind(self) -> str:
+        """What the sum of the memory is made of: the coarsest that any process has; empty without a sample."""
+        kinds = {next((kind for kind in KINDS if row.sample.get(kind)), "") for row in self.processes}
+        return max((kind for kind in kinds if kind), key=KINDS.index, default="").upper()
 
     @property
     def workers(self) -> list[ProcessRow]:
@@ -85,9 +99,13 @@ class Now:
         return any(row.role in ("worker", "pusher") and not row.draining for row in self.processes)
 
 
+#: What a process weighs: the first of these that the kernel tells.
+KINDS = ("pss", "uss", "rss")
+
+
 def weight(row: ProcessRow) -> int:
     """Bytes of a process: PSS, else USS, else RSS; 0 as long as nobody has measured it."""
-    return int(row.sample.get("pss") or row.sample.get("uss") or row.sample.get("rss") or 0)
+    return int(next((size for kind in KINDS if (size := row.sample.get(kind))), 0))
 
 
 def _natural(name: str) -> tuple[str, int]:
@@ -102,7 +120,7 @@ def read_now() -> Now:
     counts = selectors.active_counts()
     processes = list(selectors.live_processes(at))
     hour = _ended(at - timedelta(hours=1))
-    ages = [age.oldest for age in selectors.queue_ages() if age.oldest]
+    ages = selectors.queue_ages()
     connections, limit = server_connections(processes)
     running = [row.current_record for row in processes if row.current_record][:WORKER_LIMIT]
     labels = dict(TaskRecord.objects.filter(record_id__in=running).values_list("record_id", "label")) if running else {}
@@ -114,12 +132,13 @@ def read_now() -> Now:
         finished_per_minute=sum(n for (minute, status), n in hour.items() if minute == last_minute and _well(status)),
         failed_last_hour=sum(n for (_, status), n in hour.items() if not _well(status) and status != Status.CANCELLED),
         ended_last_hour=sum(hour.values()),
-        oldest_ready=min(ages, default=None),
+        oldest_ready=min((age.oldest for age in ages if age.oldest), default=None),
         connections=connections,
         connection_limit=limit,
         pool=pool_of(processes),
         requests=StorageRequest.objects.filter(state=RequestState.PENDING).count(),
         slot=_newest_slot(at),
+        ages=ages,
         labels=labels,
         names=series.assign(processes, series.known_series()),
     )
@@ -190,13 +209,13 @@ class Slow:
     gone: Sequence[ProcessRow] = ()
 
 
-def read_slow() -> Slow:
-    """Reasons, latency of the last five minutes and the rest: at most 10 queries."""
-    at = clock.now()
+def read_slow(now: Now) -> Slow:
+    """Reasons, latency of the last five minutes and the rest, of the same moment as ``now``: at most 8 queries."""
+    at = now.at
     locations = StorageLocation.objects.aggregate(n=Count("id"), filled=Count("id", filter=Q(filled=True)))
     return Slow(
         at,
-        _reasons(),
+        _reasons(now),
         _latency(at),
         locations=(locations["filled"], locations["n"]),
         verdict=Growth.objects.filter(subject=SYSTEM).values_list("verdict", flat=True).first() or "",
@@ -210,7 +229,7 @@ def _gone_workers(at: datetime) -> list[ProcessRow]:
     return list(rows.order_by("-ended_at")[:GONE_LIMIT])
 
 
-def _reasons() -> list[tuple[str, Mapping[str, Any], int, int]]:
+def _reasons(now: Now) -> list[tuple[str, Mapping[str, Any], int, int]]:
     """Why runs do not move: (code, arguments, number of runs, oldest in epoch ms), oldest first."""
     groups = selectors.waiting_groups()
     searches = _searches() if any(group.code == "location" for group in groups) else []
@@ -222,9 +241,8 @@ def _reasons() -> list[tuple[str, Mapping[str, Any], int, int]]:
     first = decisions.values_list("ended_at", "created_at").first()
     if first is not None:
         rows.append(("decision", {}, decisions.count(), clock.at_ms(first[0] or first[1])))
-    served = selectors.serving_queues()
-    for age in selectors.queue_ages():
-        if age.queue not in served and age.oldest is not None:
+    for age in now.ages:
+        if age.queue not in now.served and age.oldest is not None:
             rows.append(("nobody", {"queue": age.queue}, age.ready, clock.at_ms(age.oldest)))
     return sorted(rows, key=lambda row: row[3])
 

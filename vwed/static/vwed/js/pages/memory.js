@@ -1,6 +1,7 @@
 // The Memory page: charts, and signs that processes or probes have changed. Figures are bound by ui/bind.js.
 import { LiveChart } from "../ui/charts.js";
-import { count } from "../ui/format.js";
+import { clock, count } from "../ui/format.js";
+import { watchTable } from "../ui/legend.js";
 import { startPanels } from "../ui/panel.js";
 import { top } from "../ui/series.js";
 
@@ -83,4 +84,5 @@ function blocks(root, signal) {
   y.suggestedMin = -100;
   y.suggestedMax = 1000;
   chart.recolour();
+  watchTable(chart, root.querySelector("[data-vw-blocks-table]"), () => clock(Date.now()), signal);
 }

@@ -1,5 +1,6 @@
 // Charts on the theme's Chart.js: live rings of 300 points or buckets of the past on one canvas; linear axes (the theme
 // brings no date adapter), no animation. The ring goes on while the past is shown.
+import { chartOptions, DAY_MS, roundUp } from "./axes.js";
 import { clock, day } from "./format.js";
 import { Legend } from "./legend.js";
 
@@ -7,23 +8,11 @@ const POINTS = 300;
 const ORDER = ["active", "wait", "good", "decide", "idle", "off", "bad"];
 const DASHES = [[], [6, 3], [2, 2], [8, 3, 2, 3], [], [6, 3], [2, 2]];
 const SHRINK_MS = 30000;
-const DAY_MS = 86400000;
-const MINUTE_MS = 60000;
-// Steps of the axis of time: the first with which at most eight marks stand on it.
-const STEPS_MS = [MINUTE_MS, 10 * MINUTE_MS, 240 * MINUTE_MS, 2 * DAY_MS, 15 * DAY_MS];
-const MARKS = 8;
 const BANDED = 3;
 // Lines that are bounds, not figures: dashed, and they do not stretch the axis until the figures come near.
 const BOUNDS = new Set(["limit"]);
 
 const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const power = (value) => Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-9;
-
-// The next number that an axis may end with.
-function round(value) {
-  const unit = 10 ** Math.floor(Math.log10(value)) / 2;
-  return Math.ceil(value / unit) * unit;
-}
 
 export class LiveChart {
   // options: stacked, log, unit (value → text), tick (value → text of the axis), tones (series → token name), least, onDraw
@@ -36,7 +25,7 @@ export class LiveChart {
     this.shrinkAt = null;
     this.top = 1;
     this.visible = true;
-    this.chart = new Chart(canvas, { type: "line", data: { datasets: [] }, options: this.settings() });
+    this.chart = new Chart(canvas, { type: "line", data: { datasets: [] }, options: chartOptions(this) });
     const seen = new IntersectionObserver((entries) => {
       this.visible = entries[0].isIntersecting;
       if (this.visible) this.chart.update("none");
@@ -48,54 +37,11 @@ export class LiveChart {
     signal.addEventListener("abort", () => { seen.disconnect(); themes.disconnect(); this.chart.destroy(); }, { once: true });
   }
 
-  settings() {
-    const { stacked, unit, log } = this.options;
-    const tick = this.options.tick || unit;
-    return {
-      animation: false,
-      normalized: true,
-      parsing: false,
-      responsive: true,
-      maintainAspectRatio: false,
-      spanGaps: false,
-      interaction: { mode: "nearest", axis: "x", intersect: false },
-      plugins: {
-        legend: { display: false },
-        tooltip: {
-          filter: (item) => !item.dataset.vwBand && !item.dataset.vwBound,
-          callbacks: {
-            title: (items) => (items.length ? this.moment(items[0].parsed.x) : ""),
-            label: (item) => `${item.dataset.label}: ${unit(item.parsed.y)}`,
-          },
-        },
-      },
-      scales: {
-        x: {
-          type: "linear", min: 0, max: 1, border: { display: false },
-          ticks: { maxRotation: 0, callback: (value) => this.tick(value) },
-          afterBuildTicks: (axis) => { axis.ticks = this.marks(axis.min, axis.max).map((value) => ({ value })); },
-        },
-        y: log
-          ? { type: "logarithmic", min: 1, ticks: { callback: (value) => (power(value) ? tick(value) : "") }, border: { display: false } }
-          : { type: "linear", min: 0, stacked, ticks: { maxTicksLimit: 6, callback: (value) => tick(value) }, border: { display: false } },
-      },
-    };
-  }
-
   get shown() { return this.past || this.series; }
 
   // Times of the axis and of one point; days count where the range is longer than one.
   get long() { return this.past !== null && this.chart.options.scales.x.max - this.chart.options.scales.x.min > DAY_MS; }
   tick(value) { return this.long ? day(value) : clock(value).slice(0, 5); }
-
-  // Full minutes, hours and days of the place where the page is read.
-  marks(from, to) {
-    const step = STEPS_MS.find((each) => (to - from) / each <= MARKS) || DAY_MS;
-    const shift = new Date(to).getTimezoneOffset() * MINUTE_MS;
-    const first = Math.ceil((from - shift) / step) * step + shift;
-    return Array.from({ length: Math.max(0, Math.floor((to - first) / step) + 1) }, (_, index) => first + index * step);
-  }
-
   moment(value) { return this.past ? `${day(value)} ${clock(value)}` : clock(value); }
 
   // values: [[name, label, number or null], …] of one moment; now: where the axis ends
@@ -235,7 +181,7 @@ export class LiveChart {
       const bound = set.vwBound && set.data.findLast((point) => point.y !== null);
       if (bound && top > bound.y / 2) top = Math.max(top, bound.y);
     }
-    const wanted = round(Math.max(this.options.least || 1, top * 1.15));
+    const wanted = roundUp(Math.max(this.options.least || 1, top * 1.15));
     if (wanted >= this.top) {
       this.top = wanted;
       this.shrinkAt = null;

@@ -1,4 +1,6 @@
 // The legend of a chart with the newest values, and the chart as a table. Made when the series change; otherwise text only.
+import { fill } from "./i18n.js";
+
 const ROWS = 20;
 
 export class Legend {
@@ -55,7 +57,7 @@ const cell = (kind, text, number) => {
 };
 
 // The last 20 points of what a chart shows, the newest first.
-export function table(chart, time, caption) {
+function table(chart, time, caption) {
   const sets = [...chart.shown.values()].filter((set) => !set.vwBound);
   const moments = [...new Set(sets.flatMap((set) => set.data.filter((point) => point.y !== null).map((point) => point.x)))]
     .sort((a, b) => b - a).slice(0, ROWS);
@@ -70,4 +72,12 @@ export function table(chart, time, caption) {
     body.insertRow().append(cell("td", chart.moment(at), true), ...values.map((point) => cell("td", point ? chart.options.unit(point.y) : "–", true)));
   }
   return made;
+}
+
+// A fold-out with the chart as a table, made when it is opened and when the chart shows something else; returns the latter.
+export function watchTable(chart, place, time, signal) {
+  const fold = place.parentElement;
+  const make = () => place.replaceChildren(...(fold.open ? [table(chart, place.dataset.time, fill(place.dataset.caption, { t: time() }))] : []));
+  fold.addEventListener("toggle", make, { signal });
+  return () => { if (fold.open) make(); };
 }

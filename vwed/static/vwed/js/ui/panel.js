@@ -2,7 +2,7 @@
 import { LiveChart } from "./charts.js";
 import { bytes, clock, count, day, duration } from "./format.js";
 import { fill } from "./i18n.js";
-import { table } from "./legend.js";
+import { watchTable } from "./legend.js";
 import { topLines } from "./series.js";
 
 // A range of the past is read again as often as it gets a bucket, within these bounds.
@@ -28,7 +28,6 @@ export class Panel {
     this.newest = 0;
     this.again = AGAIN_MS[0];
     this.note = card.querySelector("[data-vw-chart-note]");
-    this.table = card.querySelector("[data-vw-astable]");
     const options = {
       ...FORMS[card.dataset.form](texts),
       stacked: "stacked" in card.dataset,
@@ -37,8 +36,7 @@ export class Panel {
       onDraw: (chart) => { if (!this.past) this.say(chart.empty ? this.note.dataset.empty : ""); },
     };
     this.chart = new LiveChart(card.querySelector("[data-vw-chart]"), card.querySelector("[data-vw-legend]"), options, signal);
-    const open = this.table.parentElement;
-    open.addEventListener("toggle", () => this.fillTable(open.open), { signal });
+    this.retable = watchTable(this.chart, card.querySelector("[data-vw-astable]"), () => clock(Date.now()), signal);
     for (const button of card.querySelectorAll("[data-vw-mode]")) button.addEventListener("click", () => this.mode(button.dataset.vwMode), { signal });
   }
 
@@ -61,11 +59,6 @@ export class Panel {
     if (this.note.hidden === !text && this.note.textContent === text) return;
     this.note.hidden = !text;
     this.note.textContent = text;
-  }
-
-  fillTable(open) {
-    const at = clock(Date.now());
-    this.table.replaceChildren(...(open ? [table(this.chart, this.table.dataset.time, fill(this.table.dataset.caption, { t: at }))] : []));
   }
 
   mode(name) {
@@ -104,7 +97,7 @@ export class Panel {
     if (!this.past) {
       this.chart.showPast(null);
       this.chart.draw(Date.now());
-      if (this.table.parentElement.open) this.fillTable(true);
+      this.retable();
       return;
     }
     await this.reread();
@@ -126,7 +119,7 @@ export class Panel {
     const old = answer.last_ms && answer.last_ms < answer.from_ms;
     const since = old ? fill(this.note.dataset.since, { t: `${day(answer.last_ms)} ${clock(answer.last_ms)}` }) : this.note.dataset.empty;
     this.say(this.chart.empty ? since : "");
-    if (this.table.parentElement.open) this.fillTable(true);
+    this.retable();
   }
 
   // The bound of today, where the history tells none.
