@@ -20,12 +20,13 @@ from vwed.console import settings_form as form
 from vwed.console.permit import require_view
 from vwed.console.settings_door import shut, told
 from vwed.console.settings_form import Sent
-from vwed.console.settings_words import EFFECTS, STATES, moves, projected, unit_word
+from vwed.console.settings_words import EFFECTS, STATES, moves, projected
 from vwed.models import ChangeSet, ChangeState
 from vwed.tuning import changes, stored, times
 from vwed.tuning.parameter import TakesEffect
 from vwed.tuning.permissions import May
 from vwed.tuning.review import Review, propose
+from vwed.tuning.units import unit_word
 
 #: Changes of others, and scheduled ones, that are shown.
 SHOWN = 10
