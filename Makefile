@@ -8,7 +8,7 @@ PYTHON := .venv/bin/python
 STAMP := .venv/.setup-done
 CATALOGUES := $(wildcard locale/*/LC_MESSAGES/*.po)
 PORT ?= 8000
-BENCHMARKS ?= durable short latency memory expressions queue_growth
+BENCHMARKS ?= durable short latency memory expressions queue_growth history_size monitoring
 
 .PHONY: help setup run test lint format bench soak messages
 

@@ -22,6 +22,7 @@ class ConsoleSite(UnfoldAdminSite):
         from vwed.console import (
             alert_rules,
             alerts,
+            database,
             memory,
             memory_probes,
             pages,
@@ -30,10 +31,11 @@ class ConsoleSite(UnfoldAdminSite):
             settings_page,
         )
         from vwed.console.history import history
-        from vwed.live.poll import poll
+        from vwed.live.poll import keep, poll
 
         return [
             path("live/poll/", self.admin_view(poll), name="live_poll"),
+            path("live/keep/", self.admin_view(keep), name="live_keep"),
             path("monitoring/history/", self.admin_view(history), name="monitoring_history"),
             path("r/<str:record_id>/", self.admin_view(pages.record_by_id), name="record_by_id"),
             path("storage/map/", self.admin_view(pages.storage_map), name="storage_map"),
@@ -47,6 +49,8 @@ class ConsoleSite(UnfoldAdminSite):
             path("memory/recycle/", self.admin_view(memory_probes.recycle_view), name="memory_recycle"),
             path("memory/probes/<int:pk>/", self.admin_view(memory_probes.probe_view), name="memory_probe"),
             path("memory/compare/", self.admin_view(memory_probes.compare_view), name="memory_compare"),
+            path("database/", self.admin_view(database.database), name="database"),
+            path("database/kill/<int:number>/", self.admin_view(database.kill), name="database_kill"),
             path("settings/", self.admin_view(settings_page.settings), name="settings"),
             path("settings/projection/", self.admin_view(settings_page.projection), name="settings_projection"),
             path("settings/export/", self.admin_view(settings_files.export), name="settings_export"),

@@ -57,6 +57,7 @@ ACTIONS: Mapping[str, Promise] = {
     "probe_map": _("Read a memory map"),
     "probe_stack": _("Read what threads do"),
     "recycle_worker": _("Recycle a worker"),
+    "kill_connection": _("Kill a database connection"),
     "cancel_setting": _("Cancel a scheduled change of settings"),
     "rollback_setting": _("Roll settings back"),
     "replace_clusters": _("Replace the clusters"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_POST
 
 from scheduler import clock
 from vwed.live import frames
@@ -22,3 +24,12 @@ def poll(request: HttpRequest) -> HttpResponse:
         "deny": {name: "perm" if name in TOPICS else "unknown" for name in asked if name not in allowed},
     }
     return JsonResponse(content, headers={"Cache-Control": "no-store"})
+
+
+@require_POST
+def keep(request: HttpRequest) -> HttpResponse:
+    """Keep a wall display signed in: its login lasts from now on as long as one that was just made."""
+    if not request.user.has_perm("scheduler.wall_display"):
+        raise PermissionDenied
+    request.session.modified = True
+    return HttpResponse(status=204)

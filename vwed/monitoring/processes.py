@@ -19,6 +19,9 @@ GONE_SHOWN = timedelta(minutes=10)
 #: Processes read at most: the live ones first.
 PROCESS_LIMIT = 500
 
+#: Causes of an end that nobody needs to know of.
+ENDED_IN_ORDER = ("ended", "stopped", "recycled", "")
+
 ALIVE, LATE, DRAINING, GONE = "alive", "late", "draining", "gone"
 
 #: Siblings stand in this order; other roles follow.
@@ -69,6 +72,7 @@ class ProcessView:
     asyncio_tasks: int | None = None
     connections: int | None = None
     connection_ids: tuple[int, ...] = ()
+    busy_waits: int | None = None
     background_open: int | None = None
     recycle_in: int | None = None
     background: Mapping[str, Any] = field(default_factory=dict)
@@ -171,6 +175,7 @@ def _view(row: ProcessRow, depth: int, parent: ProcessRow | None, name: str, now
         gc=tuple(sample["gc"]) if sample.get("gc") else None,
         leaked_by=tuple(sample.get("leaked_by") or ()),
         connection_ids=tuple(sample.get("connection_ids") or ()),
+        busy_waits=sample.get("busy_waits"),
         recycle_in=max(0, limit - row.runs) if limit else None,
         background=background,
         background_open=_whole(sample, "background_open"),

@@ -17,6 +17,7 @@ from scheduler.errors import Refused
 from scheduler.states import ACTIVE, Status
 from vwed.models import ProcessSample, ProcessSeries, SystemSample
 from vwed.models.monitoring import Resolution
+from vwed.monitoring.figures import STATUS
 
 #: Series of one chart; the smaller ones beyond are added up.
 SERIES_LIMIT = 24
@@ -66,7 +67,7 @@ _PER_MINUTE = 60 / FINE
 
 CHARTS: Mapping[str, tuple[Line, ...]] = {
     "memory": (),  # one line for each series of processes
-    "status": tuple(Line(status, status.label, f"status_{status}", absent=0) for status in Status if status in ACTIVE),
+    "status": tuple(Line(status, status.label, f"{STATUS}{status}", absent=0) for status in Status if status in ACTIVE),
     "throughput": (
         Line("finished", Status.FINISHED.label, "finished", _PER_MINUTE),
         Line("failed", Status.FAILED.label, "failed", _PER_MINUTE),
@@ -83,11 +84,18 @@ CHARTS: Mapping[str, tuple[Line, ...]] = {
         Line("size", pgettext_lazy("chart", "size"), "pool_size"),
     ),
     "queue_age": (Line("oldest", pgettext_lazy("chart", "oldest ready run"), "queue_age_ms"),),
+    "requests": (Line("pending", pgettext_lazy("chart", "waiting for a location"), "requests_pending"),),
     "connections": (
         Line("connections", pgettext_lazy("chart", "connections"), "connections"),
         Line("limit", pgettext_lazy("chart", "limit"), "connection_limit"),
     ),
 }
+
+
+def newest(chart: str, figures: Mapping[str, Any]) -> dict[str, float | None]:
+    """The lines of a chart of the whole system at one slot, as ``read_chart`` would tell them."""
+    triples = {line.name: (line, as_triple(figures.get(line.figure, line.absent))) for line in CHARTS[chart]}
+    return {name: None if found is None else _short(found[0] * line.scale) for name, (line, found) in triples.items()}
 
 
 def read_chart(chart: str, range_name: str, now: datetime) -> dict[str, Any]:
