@@ -84,6 +84,7 @@ def test_a_fault_that_is_sent_anyway_comes_back_with_everything_typed(open_page:
 
     expect(page.locator("#e-pool_size")).to_contain_text("is not a value of pool_size")
     expect(page.locator("[role=alert]").first).to_contain_text("Nothing was changed")
+    expect(page.locator("#v-pool_size")).to_be_focused()
     assert (page.input_value("#v-plan_cache"), page.input_value("#v-pool_size")) == ("99", "many")
 
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from scheduler import clock
 from scheduler.models import AuditEntry
+from vwed import diagnosis
 from vwed.models import ChangeSet, ChangeState
 from vwed.tuning import changes, files, stored
 from vwed.tuning.parameters import GROUPS, PARAMETERS
@@ -98,6 +99,17 @@ def test_a_change_is_reviewed_with_its_cost_and_then_saved(as_role: Callable[[st
     assert (row.author, row.reason, row.origin, row.state) == ("engineer", "more trucks", "page", "applied")
     assert set(row.difference) == {"workers", "max_retries"}
     assert AuditEntry.objects.filter(action="change_setting", actor="engineer", refused=False).count() == 2
+
+
+@pytest.mark.mysql
+def test_the_projection_is_the_sum_of_doctor(as_role: Callable[[str], Client]) -> None:
+    page = send(as_role("Engineer"), "review", workers="4")
+    save(as_role("Engineer"), workers="4")
+
+    projected = next(each["line"] for each in page.context["projection"] if each["line"].code == "connections")
+    told = next(each for each in diagnosis.tunables() if each.code == "connections")
+
+    assert f"At most {projected.after} of {projected.limit} connections" in told.message
 
 
 def test_only_edited_fields_are_wanted_and_an_empty_one_goes_back(as_role: Callable[[str], Client]) -> None:

@@ -191,3 +191,15 @@ def test_a_page_costs_a_bounded_number_of_queries(
 
     with django_assert_max_num_queries(most + 6):  # the frame: session, login, rights, signs of alerts
         assert client.get(url).status_code == 200
+
+
+@pytest.mark.parametrize(("seconds", "soon"), [(10, True), (3600, False)])
+def test_a_scheduled_change_is_looked_at_often_when_its_time_is_near(
+    seconds: int, soon: bool, as_role: Callable[[str], Client]
+) -> None:
+    row = changes.commit({"max_retries": "5"}, **WHO, effective_at=clock.now() + timedelta(seconds=seconds))
+
+    every = as_role("Viewer").get(f"/admin/settings/history/{row.pk}/").context["every"]
+
+    assert (every < 2000) is soon
+    assert every <= 10_000

@@ -10,10 +10,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from vwed.console.chips import Look
-from vwed.console.settings_words import EFFECTS, unit_word
+from vwed.console.settings_words import EFFECTS
 from vwed.tuning import rules, stored
 from vwed.tuning.parameter import Parameter
 from vwed.tuning.parameters import GROUPS, PARAMETERS
+from vwed.tuning.units import unit_word
 
 #: A field's value, and the text that the form had shown in it.
 VALUE, SHOWN = "v.", "was."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -12,6 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from scheduler import clock
 from scheduler.errors import Refused
 from scheduler.q2 import renewal
 from vwed.admin_base import page
@@ -28,6 +30,8 @@ from vwed.tuning.permissions import May
 
 #: Seconds after which the page reads itself again: while something is under way, and otherwise.
 SOON_S, LATER_S = 1.5, 10.0
+#: A scheduled change is under way when its time is so near.
+NEAR = timedelta(seconds=2 * LATER_S)
 _FILTER = Filter(
     "state",
     gettext_lazy("State"),
@@ -57,13 +61,13 @@ def change(request: HttpRequest, number: int) -> HttpResponse:
     if row is None:
         raise Http404
     newest = stored.version()
-    scheduled = row.state == ChangeState.SCHEDULED
+    near = row.state == ChangeState.SCHEDULED and row.effective_at <= clock.now() + NEAR
     found = acknowledgement.read(row.version) if row.version is not None else []
     columns = observation.columns(row) if row.version is not None else []
     replacing = [each.name for each in renewal.waiting()]
     able = [each for each in found if each.state is not State.CANNOT]
     needing = [each for each in found if each.state is State.NEEDS_REPLACEMENT]
-    settled = not scheduled and not replacing and all(each.state is State.APPLIED for each in able)
+    settled = not near and not replacing and all(each.state is State.APPLIED for each in able)
     context = {
         "title": _("Change %(n)d of settings") % {"n": row.pk},
         "row": row,

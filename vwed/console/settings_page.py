@@ -20,12 +20,13 @@ from vwed.console import settings_form as form
 from vwed.console.permit import require_view
 from vwed.console.settings_door import shut, told
 from vwed.console.settings_form import Sent
-from vwed.console.settings_words import EFFECTS, STATES, moves, projected, unit_word
+from vwed.console.settings_words import EFFECTS, STATES, moves, projected
 from vwed.models import ChangeSet, ChangeState
 from vwed.tuning import changes, stored, times
 from vwed.tuning.parameter import TakesEffect
 from vwed.tuning.permissions import May
 from vwed.tuning.review import Review, propose
+from vwed.tuning.units import unit_word
 
 #: Changes of others, and scheduled ones, that are shown.
 SHOWN = 10
@@ -65,7 +66,7 @@ def _edit(request: HttpRequest, found: Review, sent: Sent | None = None, *, stat
         "based_on": stored.version(),
         "may_change": request.user.has_perm(May.CHANGE),
         "projection": projected(found.projection),
-        "problems": sum(len(each) for each in found.problems.values()),
+        "problems": list(found.problems),
         "edited": sum(row.edited for group in groups for row in group.rows),
         "changed": sum(row.source is stored.Source.CHANGE for group in groups for row in group.rows),
         "scheduled": [(row, moves(row)) for row in scheduled],
@@ -175,7 +176,7 @@ def projection(request: HttpRequest) -> HttpResponse:
     require_view(request, May.CHANGE)
     sent = form.read(request)
     found = propose(sent.wanted)
-    context = {"projection": projected(found.projection), "problems": sum(map(len, found.problems.values()))}
+    context = {"projection": projected(found.projection), "problems": list(found.problems)}
     edited = len({*(item.parameter.name for item in found.items), *(found.problems.keys() & sent.wanted.keys())})
     return JsonResponse(
         {

@@ -19,6 +19,7 @@ from vwed.tuning.observation import METRICS, Column, Verdict
 from vwed.tuning.parameter import Parameter, TakesEffect
 from vwed.tuning.parameters import PARAMETERS
 from vwed.tuning.projection import Line
+from vwed.tuning.units import unit_word
 
 #: When a change takes effect, as short as a chip.
 EFFECTS: Mapping[TakesEffect, Look] = {
@@ -55,24 +56,6 @@ _WINDOWS: Mapping[int, Promise] = {
     48: gettext_lazy("after 48 h"),
     72: gettext_lazy("after 72 h"),
 }
-_UNITS: Mapping[str, Promise] = {
-    "s": gettext_lazy("s"),
-    "ms": gettext_lazy("ms"),
-    "h": gettext_lazy("h"),
-    "days": gettext_lazy("days"),
-    "bytes": gettext_lazy("bytes"),
-    "processes": gettext_lazy("processes"),
-    "tasks": gettext_lazy("tasks"),
-    "branches": gettext_lazy("branches"),
-    "characters": gettext_lazy("characters"),
-    "blocks": gettext_lazy("blocks"),
-    "memory blocks": gettext_lazy("memory blocks"),
-    "rounds": gettext_lazy("rounds"),
-    "rows": gettext_lazy("rows"),
-    "calls": gettext_lazy("calls"),
-    "values": gettext_lazy("values"),
-    "connections": gettext_lazy("connections"),
-}
 _NAMES: Mapping[str, Parameter] = {parameter.name: parameter for parameter in PARAMETERS}
 
 
@@ -85,11 +68,6 @@ class Move:
     before: str
     after: str
     effect: Look | None
-
-
-def unit_word(unit: str) -> str | Promise:
-    """A unit in the active language; MB and the like are the same in all."""
-    return _UNITS.get(unit, unit)
 
 
 def figure(value: float | None, unit: str) -> str:

@@ -7,6 +7,8 @@ export function start(root, store, texts, signal) {
   watchFilter(form, signal);
   const button = form.querySelector("[data-vw-review]");
   if (!button) return;
+  // What was refused is far down a long page.
+  form.querySelector("[aria-invalid]")?.focus();
   let timer = null;
   let asked = null;
   const ask = async () => {
