@@ -16,7 +16,6 @@ from scheduler.models import TaskRecord
 from scheduler.states import Status
 from scheduler.submission import submit
 from tests.support.console import Console
-from tests.support.ports import free_port
 from tests.support.installation import ClusterProcess, own_database
 from tests.support.tasks import block, detail, task_file
 from tests.support.waiting import wait_until
@@ -67,11 +66,10 @@ def test_a_block_that_fails_in_a_worker_is_a_line_with_its_record_and_block(clus
 @pytest.mark.slow
 def test_every_line_of_a_whole_console_is_an_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOG_FORMAT", "json")
-    # Another test's demo may have the simulator's usual port, and a refusal is told in plain words.
-    monkeypatch.setenv("FLEET_URL", f"http://127.0.0.1:{free_port()}")
     console = Console(tmp_path)
     try:
-        console.start("--prepare", "--demo", "--workers", "1")
+        # Without the demo: two that look for a simulator's port at once may find the same, and a refusal is plain text.
+        console.start("--prepare", "--workers", "1")
         console.wait_for(r"VWED is running\.")
         web = next(each for each in console.family() if "uvicorn" in " ".join(each.cmdline()))
         web.kill()
