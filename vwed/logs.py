@@ -118,6 +118,8 @@ def configuration(form: str) -> dict[str, Any]:
             "django.request": {"level": "ERROR"},  # a page that does not exist is no news
             # They come with handlers of their own.
             **dict.fromkeys(("django", "django.server", "uvicorn", "uvicorn.error"), through_root),
+            # Named, since configuring its parent would turn it on again: a page that was asked for is no news.
+            "uvicorn.access": {"handlers": [], "propagate": False},
         },
     }
 

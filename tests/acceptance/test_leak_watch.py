@@ -14,7 +14,7 @@ from tests.support.installation import own_database
 from vwed.monitoring.ledger import read_ledger
 from vwed.monitoring.verdicts import sentence
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.db]
+pytestmark = [pytest.mark.acceptance]
 
 RECYCLE, PLANTED, CLEAN = 500, 2000, 1500
 
@@ -31,6 +31,7 @@ def no_generations(installation: None) -> None:
     ProcessRow.objects.all().delete()
 
 
+@pytest.mark.db
 def test_a_planted_leak_is_found_and_named(tmp_path: Path) -> None:
     with leak_runs.cluster(tmp_path / "log", planted=True, recycle=RECYCLE):
         leak_runs.run(PLANTED, 120)
@@ -46,6 +47,7 @@ def test_a_planted_leak_is_found_and_named(tmp_path: Path) -> None:
     assert "PrintBp" in {entry.name for entry in ledger.kinds}
 
 
+#: What a worker leaves behind does not depend on the database: once is enough.
 def test_clean_runs_are_not_accused(tmp_path: Path) -> None:
     with leak_runs.cluster(tmp_path / "log", planted=False, recycle=RECYCLE):
         leak_runs.run(CLEAN, 120)

@@ -79,6 +79,7 @@ def test_every_line_of_a_whole_console_is_an_object(tmp_path: Path, monkeypatch:
         console.end()
     said = lines(console.text())
     assert {"level", "logger", "message", "process", "time", "pid"} <= set.intersection(*map(set, said))
+    assert "uvicorn.access" not in {line["logger"] for line in said}, "the console itself asks for /healthz"
     messages = " ".join(line["message"] for line in said)
     for words in ("Starting", "Cluster with 1 workers", "VWED is running", "has stopped"):
         assert words in messages

@@ -118,11 +118,11 @@ def _nested(levels: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("form", ["text", "parsed"])
 def test_a_hundred_thousand_nested_blocks_are_refused_quickly_and_with_a_reason(form: str) -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     (problem,) = problems(_nested_text(100_000) if form == "text" else _nested(100_000))
     assert problem.code == "block.too-deep"
     assert problem.remedy
-    assert time.monotonic() - begun < 10
+    assert time.process_time() - begun < 10
 
 
 def test_nesting_up_to_the_limit_is_accepted_and_one_more_is_refused() -> None:
