@@ -8,8 +8,7 @@ PYTHON := .venv/bin/python
 STAMP := .venv/.setup-done
 CATALOGUES := $(wildcard locale/*/LC_MESSAGES/*.po)
 PORT ?= 8000
-WORKERS ?= 2
-BENCHMARKS ?= durable short latency memory expressions queue_growth
+BENCHMARKS ?= durable short latency memory expressions queue_growth history_size
 
 .PHONY: help setup run test lint format bench soak messages
 
@@ -26,8 +25,8 @@ $(STAMP): requirements.txt requirements-dev.txt .ci/setup
 %.mo: %.po $(STAMP)
 	@msgfmt --check-format -o $@ $<
 
-run: setup ## Open the console with a demo warehouse on an embedded database (PORT=8000 WORKERS=2)
-	@$(PYTHON) manage.py console --prepare --demo --port $(PORT) --workers $(WORKERS)
+run: setup ## Open the console with a demo warehouse on an embedded database (PORT=8000; WORKERS=n fixes them)
+	@$(PYTHON) manage.py console --prepare --demo --port $(PORT) $(if $(WORKERS),--workers $(WORKERS))
 
 test: setup ## Run every test on SQLite and again on MariaDB, with services of its own where none answers
 	@$(PYTHON) -m tests.support.suites
@@ -48,5 +47,6 @@ messages: setup ## Collect new texts for translation into locale/
 bench: setup ## Measure engine, durable blocks, short runs, latency and memory (P1 to P4) beside references
 	@for module in $(BENCHMARKS); do echo; echo "== $$module"; $(PYTHON) -m tests.benchmarks.$$module; done
 
-soak: setup ## Run 1,000 tasks through a real cluster and print the memory of every process
+soak: setup ## Run 1,000 tasks through a real cluster and print the memory of every process; then the leak watch
 	@$(PYTHON) -m tests.benchmarks.soak
+	@$(PYTHON) -m tests.benchmarks.leak_watch

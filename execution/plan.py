@@ -57,7 +57,7 @@ class PlanBlock:
 class Plan:
     """A compiled definition. Immutable; shared by all runs of its version.
 
-    ``calls``: the sub-tasks it starts; ``jumps``: where its skips can lead.
+    ``calls``: the sub-tasks it starts; ``jumps``: where its skips can lead; ``kinds``: the types of its blocks.
     """
 
     root: PlanBlock
@@ -66,6 +66,7 @@ class Plan:
     warnings: tuple[Problem, ...]
     calls: tuple[SubTaskCall, ...]
     jumps: Jumps
+    kinds: frozenset[str]
 
     def bind_inputs(self, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[InputNote]]:
         """Values of ``taskInputs`` for a start request, and notes about what was given wrongly."""
@@ -127,7 +128,10 @@ def compile(
             ),
         )
     ordered = {raw.name: built[raw.index] for raw in reader.blocks}
-    return Plan(built[0], MappingProxyType(ordered), inputs, tuple(problems.warnings), tuple(reader.calls), jumps)
+    kinds = frozenset(each.type for each in built.values())
+    return Plan(
+        built[0], MappingProxyType(ordered), inputs, tuple(problems.warnings), tuple(reader.calls), jumps, kinds
+    )
 
 
 def _fixed_text(raw: RawBlock, binding: Binding) -> str | None:

@@ -6,8 +6,9 @@ one the defaults hold. Every default is the figure of the requirements.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from execution.limits import Limits
 
@@ -20,6 +21,10 @@ class Values:
     """Every tunable. Seconds end in ``_s``, milliseconds in ``_ms``, days in ``_days``, bytes in ``_bytes``."""
 
     # Clusters and claims
+    workers: int = 2
+    recycle: int = 5000
+    cluster_timeout_s: int = 3600
+    cluster_retry_s: int = 7200
     housekeeping_interval_s: float = 2.0
     lease_min_s: float = 10.0
     claim_stale_s: float = 10.0
@@ -64,6 +69,11 @@ class Values:
     breaker_pause_s: float = 15.0
     order_poll_s: float = 0.5
 
+    # The memory watch
+    growth_mb_per_day: float = 10.0
+    memory_limit_mb: int = 1000
+    leak_blocks_per_1000: int = 200
+
     # Retention: whichever bound is reached first
     record_days: int = 365
     record_rows: int = 1_000_000
@@ -83,12 +93,23 @@ class Values:
     event_days: int = 30
     event_rows: int = 100_000
     sample_rows: int = 450_000
+    setting_changes: int = 1000
     prune_batch: int = 1000
+
+    # The database pool of the web processes
+    pool_size: int = 10
+    pool_overflow: int = 20
+    pool_recycle_s: int = 600
+    pool_timeout_s: int = 30
 
     @property
     def lease_s(self) -> float:
         """How long a started run belongs to its worker without a renewal."""
         return max(self.lease_min_s, LEASE_TICKS * self.housekeeping_interval_s)
+
+    def digest(self) -> str:
+        """A short proof of these values: processes with the same digest have the same values."""
+        return hashlib.sha256(repr(astuple(self)).encode()).hexdigest()[:16]
 
     def limits(self) -> Limits:
         """The bounds of one slice, as the engine takes them."""

@@ -141,7 +141,8 @@ def take(record_pk: int, process: Process, *, boot_id: str | None) -> StartedRun
     if run is None:  # deleted by hand in this instant
         process.duty.end()
         return None
-    process.duty.record_id = run.record_id
+    duty = process.duty
+    duty.record_id, duty.label, duty.version_id = run.record_id, run.label, run.version_id
     return run
 
 

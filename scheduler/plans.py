@@ -19,6 +19,12 @@ class PlanCache:
     def __len__(self) -> int:
         return len(self._plans)
 
+    def kinds(self, version_id: int) -> frozenset[str]:
+        """The block types of a version whose plan is in the cache; none when it is not. No query."""
+        values = conf.values()
+        plan = self._plans.get((version_id, values.max_block_depth, values.strict_variables))
+        return plan.kinds if plan is not None else frozenset()
+
     def get(self, version_id: int) -> Plan:
         """The plan of a version. No query when it is cached, one when not.
 

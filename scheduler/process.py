@@ -10,6 +10,7 @@ import asyncio
 import os
 import secrets
 import socket
+import threading
 import time
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from execution.context import ContextRegister
 from scheduler import conf
 from scheduler.background import Background
 from scheduler.cache_room import CacheRoom
+from scheduler.leaks import Meter
 from scheduler.plans import PlanCache
 from scheduler.queue import ActiveGauge
 
@@ -43,6 +45,11 @@ class Duty:
     ended: float = 0.0
     #: Contexts that outlived their run at the last look; anything but 0 is a leak.
     leaked: int = 0
+    #: Names of the types that hold them.
+    leaked_by: tuple[str, ...] = ()
+    #: Of the run that was taken last, which may have ended: its definition and its version.
+    label: str = ""
+    version_id: int = 0
     #: The worker is asked to end after what it does now; stays set.
     draining: bool = False
 
@@ -76,10 +83,13 @@ class Process:
     background: Background = field(default_factory=Background)
     active_runs: ActiveGauge = field(default_factory=ActiveGauge)
     cache_room: CacheRoom = field(default_factory=CacheRoom)
+    meter: Meter = field(default_factory=Meter)
     #: The event loop of the process, where it has one.
     loop: asyncio.AbstractEventLoop | None = None
     #: Of a worker, its place among the workers of its cluster, from 1.
     seat: int = 0
+    #: Held while a snapshot of the heap refers to every object: what seems to have outlived its run then has not.
+    looking: threading.Lock = field(default_factory=threading.Lock)
     pid: int = field(default_factory=os.getpid)
     host: str = field(default_factory=socket.gethostname)
 

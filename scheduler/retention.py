@@ -25,12 +25,14 @@ from scheduler.models import (
     FleetOrder,
     JournalEntry,
     LogLine,
+    Probe,
     ProcessRow,
     RunState,
     TaskEvent,
     TaskRecord,
     Wait,
 )
+from scheduler.probes import asking
 from scheduler.q2 import leftovers
 from scheduler.states import ENDED, EffectStatus
 from storage import retention as storage_retention
@@ -63,6 +65,7 @@ class Pruned:
     kept_states: int = 0
     sessions: int = 0
     leftovers: int = 0
+    probes: int = 0
 
     def as_json(self) -> dict[str, int]:
         """For the service's result row."""
@@ -93,6 +96,7 @@ def run_once(now: datetime | None = None) -> Pruned:
         kept_states=_rounds(lambda: _kept_states(moment, values)),
         sessions=_rounds(lambda: _sessions(moment)),
         leftovers=_rounds(lambda: leftovers.prune(moment - LEFTOVERS_KEPT, values.prune_batch)),
+        probes=_rounds(lambda: _oldest(Probe, Q(asked_at__lt=moment - asking.KEPT), asking.ROWS_LIMIT)),
     )
 
 

@@ -12,7 +12,8 @@ import time
 
 from django.db import Error, connection
 
-from scheduler import conflicts, executor
+from scheduler import conf, conflicts, executor
+from scheduler.leaks import heap
 from scheduler.process import Process, current
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ def run_claimed(record_pk: int, boot_id: str) -> None:
     """
     process = current()
     trust_connection(process)
+    runs = process.duty.runs
     try:
         _execute(record_pk, process, boot_id)
     except Error:
@@ -40,6 +42,7 @@ def run_claimed(record_pk: int, boot_id: str) -> None:
     finally:
         clean_up(process)
     check_contexts(process)
+    weigh(process, runs)
 
 
 def _execute(record_pk: int, process: Process, boot_id: str) -> None:
@@ -79,14 +82,32 @@ def check_contexts(process: Process) -> None:
     left = process.contexts.left_behind()
     if left:
         del left
-        gc.collect()
-        _report_contexts(process)
+        with process.looking:
+            gc.collect()
+            _report_contexts(process)
+    elif process.duty.leaked:
+        process.duty.leaked, process.duty.leaked_by = 0, ()
+
+
+def weigh(process: Process, runs: int) -> None:
+    """Put on record what the run left behind; ``runs`` had ended before. Nothing when the run was not ours to start."""
+    duty = process.duty
+    if duty.runs > runs and duty.version_id:
+        kinds = process.plans.kinds(duty.version_id)
+        process.meter.after_run(duty.label, kinds, conf.values().leak_blocks_per_1000 / 1000)
 
 
 def _report_contexts(process: Process) -> None:
     """Say which contexts outlived their run, and what holds them."""
     left = process.contexts.left_behind()
-    process.duty.leaked = len(left)
+    holders: list[str] = []
     for context in left:
-        holders = [type(each).__name__ for each in gc.get_referrers(context) if each is not left][:_NAMED]
-        logger.error("the context of a finished run is alive", extra={"worker": process.name, "held_by": holders})
+        holders += [heap.name_of(type(each)) for each in gc.get_referrers(context) if each is not left]
+    # This frame is one of them, by its variable.
+    named = tuple(dict.fromkeys(name for name in holders if name != "frame"))[:_NAMED]
+    process.duty.leaked, process.duty.leaked_by = len(left), named
+    if left:
+        logger.error(
+            "the context of a finished run is alive",
+            extra={"worker": process.name, "count": len(left), "held_by": named},
+        )

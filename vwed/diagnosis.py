@@ -19,12 +19,12 @@ from django.db.migrations.executor import MigrationExecutor
 
 from scheduler import clock
 from scheduler.models import ProcessRow
+from vwed.tuning import facts, rules, stored
+from vwed.tuning.projection import connection_sum
 
 ERROR, NOTE, OK = "error", "note", "ok"
 #: Older heartbeats belong to processes that are gone.
 BEAT_FRESH_S = 15
-#: Connections a console with two workers takes: the pool of the web process, two per other process.
-CONNECTIONS_NEEDED = 30 + 2 * 8
 _MIGRATE = "Run  .venv/bin/python manage.py migrate  (make run does it by itself)."
 
 
@@ -78,6 +78,8 @@ def database() -> Iterator[Finding]:
     else:
         yield Finding(OK, "migrations", "All migrations are applied.")
     yield from (_sqlite_mode if connection.vendor == "sqlite" else _mysql_mode)()
+    if not pending:
+        yield from tunables()
 
 
 def _sqlite_mode() -> Iterator[Finding]:
@@ -107,14 +109,26 @@ def _mysql_mode() -> Iterator[Finding]:
     if "STRICT_TRANS_TABLES" not in found.get("sql_mode", ""):
         remedy = "Leave sql_mode to the project: take it out of DATABASE_URL."
         yield Finding(ERROR, "sql_mode", "The server cuts values that are too long instead of refusing them.", remedy)
-    if int(found["max_connections"]) < CONNECTIONS_NEEDED:
-        message = f"The server allows {found['max_connections']} connections; about {CONNECTIONS_NEEDED} are needed."
-        yield Finding(ERROR, "max_connections", message, "Raise max_connections on the server.")
     age = connection.settings_dict["CONN_MAX_AGE"]
     if age is None or int(found["wait_timeout"]) <= age:
         message = f"The server drops idle connections after {found['wait_timeout']} s, before we renew them ({age} s)."
         yield Finding(ERROR, "wait_timeout", message, f"Set wait_timeout above {age or 3600} on the server.")
     yield Finding(OK, "server", f"Server version {found.get('version', 'unknown')}.")
+
+
+def tunables() -> Iterator[Finding]:
+    """The settings beside the server and each other: the same sums and rules as on their page."""
+    values, figures = stored.as_values(stored.overrides()), facts.read()
+    faults = rules.check(values, figures)
+    for name, words in faults.items():
+        code = "max_connections" if name == "pool_size" else "setting"
+        remedy = f"Change it:  manage.py tune set {name} VALUE --reason …"
+        if code == "max_connections":
+            remedy = "Raise max_connections on the server, or make the pool smaller (manage.py tune set pool_size …)."
+        yield Finding(ERROR, code, f"{name}: {' '.join(words)}", remedy)
+    total = connection_sum(values, figures).total
+    if not faults and figures.max_connections is not None:
+        yield Finding(OK, "connections", f"At most {total} of {figures.max_connections} connections are needed.")
 
 
 def configuration() -> Iterator[Finding]:

@@ -122,6 +122,7 @@ NAVIGATION: list[dict[str, Any]] = [
     {
         "title": _("System"),
         "items": [
+            _item(_("Memory"), "memory", "admin:memory", "scheduler.view_processrow", "/admin/memory/"),
             _item(_("Services"), "dns", "admin:services", "scheduler.view_processrow", "/admin/services/"),
         ],
     },

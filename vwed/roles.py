@@ -50,8 +50,10 @@ _ENGINEER = (
     "vwed.change_alertrule",
     "vwed.tune_settingchange",
 )
-_ADMINISTER = tuple(
-    f"auth.{verb}_{model}" for verb in ("view", "add", "change", "delete") for model in ("user", "group")
+_ADMINISTER = (
+    *(f"auth.{verb}_{model}" for verb in ("view", "add", "change", "delete") for model in ("user", "group")),
+    "vwed.schedule_settingchange",
+    "vwed.rollback_settingchange",
 )
 
 #: Permissions of the console on rows of packages that know no users: model → codename → name.

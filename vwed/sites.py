@@ -19,7 +19,7 @@ class ConsoleSite(UnfoldAdminSite):
 
     def extra_urls(self) -> list[URLPattern]:
         """Routes of pages without a model; each is wrapped by ``admin_view`` (staff only, never cached)."""
-        from vwed.console import alert_rules, alerts, pages
+        from vwed.console import alert_rules, alerts, memory, memory_probes, pages
         from vwed.console.history import history
         from vwed.live.poll import poll
 
@@ -33,6 +33,11 @@ class ConsoleSite(UnfoldAdminSite):
             path("alerts/rules/", self.admin_view(alert_rules.index), name="alert_rules"),
             path("alerts/rules/<str:code>/", self.admin_view(alert_rules.change), name="alert_rule"),
             path("alerts/rules/<str:code>/test/", self.admin_view(alert_rules.test), name="alert_test"),
+            path("memory/", self.admin_view(memory.memory), name="memory"),
+            path("memory/ask/<str:kind>/", self.admin_view(memory_probes.ask_view), name="memory_ask"),
+            path("memory/recycle/", self.admin_view(memory_probes.recycle_view), name="memory_recycle"),
+            path("memory/probes/<int:pk>/", self.admin_view(memory_probes.probe_view), name="memory_probe"),
+            path("memory/compare/", self.admin_view(memory_probes.compare_view), name="memory_compare"),
             path("services/", self.admin_view(pages.services), name="services"),
         ]
 

@@ -8,9 +8,10 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from scheduler import conf
 from scheduler.housekeeping.housekeeper import Housekeeper
 from scheduler.process import CURRENT, Process, new_boot_id
-from vwed.monitoring.pool import local_pool
+from vwed.tuning.web_pool import WebSettings, local_figures
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +33,15 @@ class WebProcess:
     ) -> None:
         """Follow the server through start and stop."""
         housekeeper: Housekeeper | None = None
+        settings = WebSettings()
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 self.process.loop = asyncio.get_running_loop()
-                housekeeper = Housekeeper(self.process, figures={"pool": _pool})
+                conf.use(settings.source)
+                housekeeper = Housekeeper(
+                    self.process, settings_version=settings.newest, figures={"pool": local_figures}
+                )
                 housekeeper.start()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
@@ -46,8 +51,3 @@ class WebProcess:
                     log.warning("%s still runs at the end of the web process: %s", job.name, job.context)
                 await send({"type": "lifespan.shutdown.complete"})
                 return
-
-
-def _pool() -> dict[str, int] | None:
-    figures = local_pool()
-    return figures._asdict() if figures is not None else None

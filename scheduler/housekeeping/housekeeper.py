@@ -1,12 +1,14 @@
 """The housekeeper: one thread with one connection per process; each tick is one round of everything periodic.
 
 A tick costs at most ``STATEMENTS`` statements, however many runs the process has done or the system holds: the lease
-of the run that is being interpreted, one read of every flag (cancel, pause, drain), the heartbeat with its sample, and
-the settings' version. An idle process leaves the first out.
+of the run that is being interpreted, one read of every flag (cancel, pause, drain, probes), the heartbeat with its
+sample, and the settings' version. An idle process leaves the first out. Somebody looking into the memory of the process
+costs ``scheduler.probes.answering.STATEMENTS`` more, in the ticks in which a probe is taken up or answered.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
@@ -20,6 +22,7 @@ from scheduler import clock, conf, transitions
 from scheduler.flags import Flag, readable
 from scheduler.housekeeping import figures, rows
 from scheduler.housekeeping.sampling import Sampler, wanted
+from scheduler.probes.answering import Prober
 from scheduler.process import Process
 
 log = logging.getLogger(__name__)
@@ -30,7 +33,9 @@ STATEMENTS = 4
 STOP_WAIT_S = 2.0
 
 _FLAGS = (
-    "SELECT p.draining, r.cancel_requested, r.pause_requested FROM scheduler_processrow p"
+    "SELECT p.draining, r.cancel_requested, r.pause_requested,"
+    " EXISTS(SELECT 1 FROM scheduler_probe b WHERE b.process = p.name AND b.state = 'asked')"
+    " FROM scheduler_processrow p"
     " LEFT JOIN scheduler_taskrecord r ON r.id = %s AND r.token = %s AND r.status = 'running' WHERE p.id = %s"
 )
 
@@ -66,9 +71,12 @@ class Housekeeper:
         self._stop = Flag()
         self._thread: threading.Thread | None = None
         self._sampler = Sampler()
+        self._prober = Prober(process)
         self._key: int | None = None
         self._progress_seen = -1
         self._token_seen = ""
+        self._version_seen = -1
+        self._version_at = 0
         self._cause = "ended"
         self.failures = 0
 
@@ -102,6 +110,7 @@ class Housekeeper:
         try:
             while not self._wait_for_stop(self._tick_and_interval()):
                 pass
+            self._prober.stop()
             self._retire()
         finally:
             connection.close()
@@ -161,8 +170,9 @@ class Housekeeper:
         record_pk, token = duty.record_pk, duty.token
         if record_pk is not None and token:
             self._renew(record_pk, token)
-        self._read_flags(record_pk, token)
+        asked = self._read_flags(record_pk, token)
         self._beat()
+        self._prober.attend(asked)
 
     def _register(self) -> None:
         process = self._process
@@ -183,19 +193,21 @@ class Housekeeper:
         self._progress_seen, self._token_seen = progress, token
         transitions.renew({record_pk: token}, clock.now() + timedelta(seconds=conf.values().lease_s))
 
-    def _read_flags(self, record_pk: int | None, token: str) -> None:
+    def _read_flags(self, record_pk: int | None, token: str) -> bool:
+        """Pass on what is asked of the run and the process; whether somebody asks about its memory."""
         with connection.cursor() as cursor:
             cursor.execute(_FLAGS, [record_pk, token, self._key])
             row = cursor.fetchone()
         if row is None:
             self._key = None  # pruned, or another database: register again
-            return
-        draining, cancel, pause = row
+            return False
+        draining, cancel, pause, asked = row
         duty = self._process.duty
         if duty.token == token and (cancel or pause):
             duty.stop = "cancel" if cancel else "pause"
         if draining and not duty.draining:
             self._ask_to_drain()
+        return bool(asked)
 
     def _ask_to_drain(self) -> None:
         duty = self._process.duty
@@ -207,6 +219,7 @@ class Housekeeper:
         if self._key is None:
             return
         duty = self._process.duty
+        version = self._look_at_settings()
         since = clock.from_ms(duty.since_ms) if duty.record_pk is not None and duty.since_ms else None
         alive = rows.beat(
             self._key,
@@ -214,11 +227,18 @@ class Housekeeper:
             current_record=duty.record_id[:128],
             current_block=duty.block[:190],
             current_since=since,
-            settings_version=self._settings_version() if self._settings_version is not None else 0,
+            settings_version=version,
             sample=self._sample(),
         )
         if not alive:
             self._key = None
+
+    def _look_at_settings(self) -> int:
+        """Number of the newest change in force here; when it came is kept for the sample."""
+        version = self._settings_version() if self._settings_version is not None else 0
+        if version != self._version_seen:
+            self._version_seen, self._version_at = version, clock.now_ms()
+        return version
 
     def _sample(self, *, dear: bool = False) -> dict[str, Any]:
         if not wanted():
@@ -229,9 +249,13 @@ class Housekeeper:
         opened = [each for each in both if each.connection is not None]
         return {
             **self._sampler.sample(dear=dear),
+            "settings_at": self._version_at,
+            "settings_digest": conf.values().digest(),
             "runs": process.duty.runs,
             "contexts": process.contexts.alive(),
             "leaked": process.duty.leaked,
+            "leaked_by": list(process.duty.leaked_by),
+            **({"heap": json.loads(heap)} if (heap := process.meter.published) else {}),
             "asyncio_tasks": figures.asyncio_tasks(process.loop),
             "connections": len(opened),
             "connection_ids": figures.connection_ids(opened),

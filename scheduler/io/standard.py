@@ -10,10 +10,13 @@ from scheduler import clock, conf, retention, wakes
 from scheduler.definitions import periodic
 from scheduler.fleet import orders
 from scheduler.io.services import Service
+from scheduler.probes import asking
 from storage import matching
 
 #: Seconds between two looks for orders that their runs left behind.
 LEFTOVERS_S = 5.0
+#: Seconds between two looks for probes whose process has died or does not answer.
+PROBES_S = 5.0
 
 
 def services() -> Sequence[Service]:
@@ -22,6 +25,7 @@ def services() -> Sequence[Service]:
         Service("storage_sweep", lambda: conf.values().match_sweep_s, _sweep_storage),
         Service("fleet_leftovers", lambda: LEFTOVERS_S, orders.terminate_leftovers),
         Service("periodic_starts", lambda: periodic.INTERVAL_S, periodic.PeriodicStarts().run_once),
+        Service("probes", lambda: PROBES_S, _settle_probes),
         Service("retention", lambda: conf.values().cleanup_interval_s, _prune),
     )
 
@@ -33,6 +37,11 @@ def _sweep_storage() -> Mapping[str, Any]:
 
 def _wake_holder(holder: str, _key: str) -> None:
     wakes.wake_holders([holder])
+
+
+def _settle_probes() -> Mapping[str, Any]:
+    """End probes that nobody will answer."""
+    return {"ended": asking.settle()}
 
 
 def _prune() -> Mapping[str, Any]:

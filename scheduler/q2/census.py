@@ -58,7 +58,7 @@ class Census:
         self._figures = figures
         self._generation: Generation | None = None
         self._main_boot = process.new_boot_id()
-        self._main_name = name_of("main", self._main_boot, os.getpid())
+        self.main_name = name_of("main", self._main_boot, os.getpid())
         self._keys: dict[str, int] = {}
         self._samplers: dict[int, Sampler] = {}
         self._beat = Pace(0)
@@ -189,7 +189,7 @@ class Census:
 
     def leave(self) -> None:
         """The main ends: close its own row, and those of neighbours that nobody looks at any more."""
-        own = self._keys.get(self._main_name)
+        own = self._keys.get(self.main_name)
         if own is None:
             return
         try:

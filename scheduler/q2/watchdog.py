@@ -18,11 +18,13 @@ from django.db import Error
 from django_q.conf import Conf
 
 from execution import handlers
+from scheduler import conf
 from scheduler.conflicts import is_conflict
 from scheduler.flags import Flag, Pace
 from scheduler.housekeeping.rows import close_connections
 from scheduler.io.services import Service
 from scheduler.q2 import board as boards
+from scheduler.q2 import renewal
 from scheduler.q2.census import Census, how
 from scheduler.q2.cluster import KillSafeCluster
 from scheduler.q2.generation import Generation
@@ -51,20 +53,18 @@ OVERSLEPT_S, CATCH_UP_S = 2.0, 1.0
 #: A new cluster is started at most this often, so that one that dies at once does not spin.
 RESTART_PAUSE_S = 1.0
 
-#: Tasks after which a worker is renewed. A new one costs as much as fifty short runs: rarely enough to be nothing.
-RECYCLE = 5000
-
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """What a cluster is started with. ``settings_version`` is asked at every housekeeping tick of its processes.
 
+    ``workers`` and ``recycle``: without a number, each generation is started with that of the settings.
     ``services``: what the io process does periodically besides the services of the scheduler, in a thread of its own.
     """
 
-    workers: int
+    workers: int | None
     queues: tuple[str, ...]
-    recycle: int = RECYCLE
+    recycle: int | None = None
     settings_version: Callable[[], int] | None = None
     io: bool = True
     services: Sequence[Service] = ()
@@ -84,7 +84,10 @@ class Watchdog:
         self._deaths = self._taken = 0
         self._moved_at = 0.0
         self._locked_since: float | None = None
-        self.replacements = 0
+        self._settings = 0
+        #: Whether this cluster is being replaced because somebody asked for it.
+        self._renewing = False
+        self.replacements = self.renewals = 0
 
     def run(self) -> int:
         """Serve until SIGTERM, SIGINT or SIGHUP, then drain and end; the exit code."""
@@ -112,8 +115,6 @@ class Watchdog:
 
     def _prepare(self) -> None:
         """Everything the children share: configuration, imported code, a heap that copies as little as possible."""
-        Conf.WORKERS = self._options.workers
-        Conf.RECYCLE = self._options.recycle
         importlib.import_module(ENTRY.rsplit(".", 1)[0])
         handlers.load()
         if self._io is not None:
@@ -123,8 +124,8 @@ class Watchdog:
         gc.freeze()
 
     def _start(self) -> None:
+        generation = self._new_generation()
         close_connections()
-        generation = Generation.begin(self._options.workers, self._options.queues, self._options.settings_version)
         self._census.begin(generation)
         self._cluster = KillSafeCluster(generation)
         self._cluster.start()
@@ -134,9 +135,26 @@ class Watchdog:
             self._io.ensure(generation)
         log.info("cluster %s started with %d workers", generation.boot_id[:8], generation.workers)
 
+    def _new_generation(self) -> Generation:
+        """A generation with the settings of this moment, where the command line does not say otherwise."""
+        options = self._options
+        self._settings = options.settings_version() if options.settings_version is not None else 0
+        values = conf.values()
+        workers = options.workers or values.workers
+        Conf.WORKERS, Conf.RECYCLE = workers, options.recycle or values.recycle
+        Conf.TIMEOUT, Conf.RETRY = values.cluster_timeout_s, values.cluster_retry_s
+        return Generation.begin(workers, options.queues, options.settings_version)
+
     def _figures(self) -> dict[str, Any]:
         """What the row of this process tells beside its weight."""
-        return {"replacements": self.replacements, "io_restarts": self._io.restarts if self._io is not None else 0}
+        options = self._options
+        return {
+            "replacements": self.replacements,
+            "renewals": self.renewals,
+            "io_restarts": self._io.restarts if self._io is not None else 0,
+            "generation_version": self._settings,
+            "fixed": [name for name in ("workers", "recycle") if getattr(options, name) is not None],
+        }
 
     # --- watching ----------------------------------------------------------------------------------------------------
 
@@ -151,7 +169,8 @@ class Watchdog:
         deaths = self._cluster.generation.board.deaths
         if self._look.due() or deaths != self._deaths:
             self._deaths = deaths
-            self._look_at_rows(self._cluster.generation)
+            if self._look_at_rows(self._cluster.generation):
+                self._renew()
 
     def _fault(self, cluster: KillSafeCluster) -> str:
         """What is wrong with the processes, in words; empty when nothing is. Needs no database."""
@@ -174,8 +193,11 @@ class Watchdog:
             return ""  # it moves; or all workers have had something to do lately: busy is not frozen
         return f"claims stay unstarted although a worker has been idle for {idle:.1f} s"
 
-    def _look_at_rows(self, generation: Generation) -> None:
-        """Write the rows of the processes that fork, rescue lapsed runs, give back claims that lost their message."""
+    def _look_at_rows(self, generation: Generation) -> bool:
+        """Write the rows of the processes that fork, rescue lapsed runs, give back claims that lost their message.
+
+        Returns whether somebody wants this cluster replaced, now that it is its turn.
+        """
         try:
             with brief_connection():
                 self._census.look()
@@ -185,11 +207,20 @@ class Watchdog:
                     lost = self._census.release_lost(UNSTARTED_LIMIT_S)
                     if lost:
                         log.warning("%d claims had lost their message and are ready again", lost)
+                wanted = self._renewal_wanted(generation)
             self._locked_since = None
         except (Error, OSError) as error:
             log.warning("the cluster main cannot reach the database and tries again: %s", error)
             if is_conflict(error) or "locked" in str(error):
                 self._suspect_the_stopped(time.monotonic())
+            return False
+        return wanted
+
+    def _renewal_wanted(self, generation: Generation) -> bool:
+        if self._renewing:
+            self._renewing = not renewal.finish(self._census.main_name, generation.boot_id)
+            return False
+        return renewal.my_turn(self._census.main_name)
 
     def _suspect_the_stopped(self, now: float) -> None:
         """Kill processes of ours that were stopped (SIGSTOP, a debugger), when a lock does not go away.
@@ -217,14 +248,23 @@ class Watchdog:
         if not self._quit.is_set():
             self._start()
 
-    def _end_cluster(self, cause: str) -> None:
+    def _renew(self) -> None:
+        """The same by request: the runs have time to come to their next block, and nothing is wrong."""
+        log.info("the cluster is replaced by request")
+        self._renewing = True
+        self._end_cluster("replaced by request", renewal.GRACE_S)
+        self.renewals += 1
+        if not self._quit.is_set():
+            self._start()
+
+    def _end_cluster(self, cause: str, grace_s: float = GRACE_S) -> None:
         cluster, self._cluster = self._cluster, None
         if cluster is None:
             return
         generation = cluster.generation
         cluster.stop()
         # A dead sentinel has taken its children with it: nothing to wait for.
-        cluster.sentinel.join(GRACE_S)
+        cluster.sentinel.join(grace_s)
         if cluster.sentinel.pid is not None:
             kill_group(cluster.sentinel.pid)
         cluster.sentinel.kill()  # it may not have come as far as leading its group

@@ -27,6 +27,7 @@ SMALL = {
     "latency": ("--db {db} --runs 4 --idle 1", ("p50", "idle:")),
     "memory": ("--rounds 300", ("branches side by side", "rounds that wait", "nobody reads")),
     "queue_growth": ("--cycles 300", ("blocks_per_cycle",)),
+    "history_size": ("--db {db} --share 0.002", ("90 days of 12 processes", "MB", "of the system")),
     "expressions": ("", ("to compile",)),
     "soak": ("--tasks 4 --blocks 5 --rounds 1 --settle 0.5 --workers 1", ("PSS in MB", "pusher", "sum")),
 }
@@ -54,5 +55,6 @@ def test_the_benchmark_runs_and_prints_its_rows(module: str) -> None:
 
 
 def test_every_benchmark_has_a_small_version_here() -> None:
+    # The leak watch has one of its own: test_leak_watch.
     modules = {path.stem for path in (ROOT / "tests" / "benchmarks").glob("*.py")}
-    assert modules - {"__init__", "base", "measuring", "phases", "references", "stock"} == set(SMALL)
+    assert modules - {"__init__", "base", "measuring", "phases", "references", "stock", "leak_watch"} == set(SMALL)

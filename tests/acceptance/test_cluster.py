@@ -130,15 +130,6 @@ def test_a_large_argument_reaches_its_worker(cluster: Cluster, tmp_path: Path) -
     wait_until(lambda: target.is_file() and target.stat().st_size == 3_000_000, 15, "three megabytes written")
 
 
-def test_a_worker_that_is_asked_to_drain_is_renewed(installation: None, tmp_path: Path) -> None:
-    with Cluster(tmp_path / "cluster.log", queues="own") as other:
-        old = other.rows("worker")[0]
-        ProcessRow.objects.filter(pk=old.pk).update(draining=True)
-        wait_until(lambda: old.pid not in other.processes(), 10, "the drained worker going")
-        other.wait_complete()
-    assert ProcessRow.objects.get(pk=old.pk).cause == "recycled"
-
-
 def test_an_idle_cluster_ends_within_five_seconds_and_closes_its_rows(installation: None, tmp_path: Path) -> None:
     with Cluster(tmp_path / "cluster.log", workers=1, queues="own") as other:
         mine = {row.pk for row in other.rows()}

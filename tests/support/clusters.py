@@ -29,7 +29,8 @@ START_S, STOP_S = 30.0, 15.0
 class Cluster:
     """``manage.py cluster`` with a mark in the environment of all its processes. A context manager.
 
-    ``url`` is the database (the test database without it). Leaving the context asks it to end, and kills whatever of
+    ``url`` is the database (the test database without it). Not ``sized``: workers and recycling are the settings'
+    matter; ``workers`` is only what the test counts with. Leaving the context asks it to end, and kills whatever of
     it is left.
     """
 
@@ -42,6 +43,7 @@ class Cluster:
         queues: str = "",
         url: str | None = None,
         environment: Mapping[str, str] | None = None,
+        sized: bool = True,
     ) -> None:
         self.workers = workers
         self._log = log
@@ -53,8 +55,9 @@ class Cluster:
             **(environment or {}),
             **dict([self._name.split("=")]),
         }
-        self._command = [sys.executable, str(ROOT / "manage.py"), "cluster", "--workers", str(workers)]
-        self._command += ["--recycle", str(recycle), *(["--queues", queues] if queues else [])]
+        self._command = [sys.executable, str(ROOT / "manage.py"), "cluster"]
+        self._command += ["--workers", str(workers), "--recycle", str(recycle)] if sized else []
+        self._command += ["--queues", queues] if queues else []
         self.process: subprocess.Popen[bytes] | None = None
 
     # --- life --------------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from vwed.live import frames
 from vwed.live.access import read_rights
 from vwed.live.broadcaster import Broadcaster
 from vwed.live.consumer import LiveConsumer
+from vwed.live.topics import TOPICS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ORIGIN = (b"origin", b"http://testserver")
@@ -343,7 +344,7 @@ def test_rights_of_any_number_of_logins_cost_one_query(
     assert rights.keys() == set(logins)
     by_name = {found.username: found for found in rights.values()}
     assert by_name["root"].superuser
-    assert by_name["viewer"].permissions == {"scheduler.view_taskrecord", "vwed.view_alert"}
+    assert by_name["viewer"].permissions == {topic.permission for topic in TOPICS.values()}
     assert "operate_taskrecord" in by_name["operator"].actions
 
 

@@ -30,6 +30,8 @@ PAGES = {
     "/admin/alerts/?show=cleared": ROLES,
     "/admin/alerts/rules/": ROLES,
     "/admin/alerts/rules/disk/": ("Engineer", "Administrator"),
+    "/admin/memory/": ROLES,
+    "/admin/live/poll/?t=memory": ROLES,
     "/admin/live/poll/?t=overview": ROLES,
     "/admin/scheduler/auditentry/": ("Operator", "Engineer", "Administrator"),
     "/admin/auth/user/": ("Administrator",),

@@ -1,4 +1,4 @@
-"""What processes do besides their work, as the Services page shows it: read from their newest samples."""
+"""What processes do besides their work, as the Memory page shows it: read from their newest samples."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from scheduler.background import CANCELLED, DONE, FAILED
-from scheduler.models import ProcessRow
 from vwed.console.chips import Look
+from vwed.monitoring.processes import ProcessView
 
 LIMIT = 200
 _RUNNING = Look("play_arrow", "active", _("running"))
@@ -36,17 +36,17 @@ class Row:
     error: str
 
 
-def rows(processes: Iterable[ProcessRow]) -> list[Row]:
+def rows(processes: Iterable[ProcessView]) -> list[Row]:
     """The background jobs of processes that live, in their order; at most ``LIMIT``. A sample may be of any age."""
     found: list[Row] = []
     for process in processes:
-        if process.ended_at is None:
+        if process.alive:
             found.extend(_of(process))
     return found[:LIMIT]
 
 
-def _of(process: ProcessRow) -> Iterator[Row]:
-    told = process.sample.get("background") if isinstance(process.sample, Mapping) else None
+def _of(process: ProcessView) -> Iterator[Row]:
+    told = process.background
     for name, figures in sorted(told.items()) if isinstance(told, Mapping) else ():
         running = _number(figures, "running")
         now = tuple((str(context), process.beat_at - timedelta(seconds=age)) for context, age in figures.get("now", ()))

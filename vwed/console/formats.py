@@ -21,6 +21,17 @@ def megabytes(size: float) -> str:
     return f"{mb:.1f} MB" if mb < 100 else f"{mb:.0f} MB"
 
 
+def percent(value: float) -> str:
+    """Percent without decimals, below 10 with one: ``8.4 %``."""
+    return f"{value:.1f} %" if abs(value) < 9.95 else f"{value:.0f} %"
+
+
+def signed(value: float) -> str:
+    """A difference with its sign; none is ``0``."""
+    whole = round(value)
+    return f"{'+' if whole > 0 else '−'}{count(abs(whole))}" if whole else "0"
+
+
 def duration(seconds: float) -> str:
     """``420 ms``, ``12.4 s``, ``12 m 04 s``, ``3 h 07 m``, ``2 d 4 h`` with the units of the active language."""
     seconds = max(0.0, seconds)

@@ -14,7 +14,7 @@ from scheduler import clock, selectors
 from scheduler.models import ProcessRow, ServiceRow, TaskRecord
 from storage.models import Area, StorageLocation
 from vwed.admin_base import page
-from vwed.console import background, chips
+from vwed.console import chips
 from vwed.console.permit import require_view
 
 #: Locations drawn at once.
@@ -106,7 +106,7 @@ def _group(name: str, members: list[StorageLocation], runs: set[str]) -> dict[st
 
 
 def services(request: HttpRequest) -> HttpResponse:
-    """Processes with their background tasks, periodic services and queues. Five queries."""
+    """Processes, periodic services and queues. Five queries."""
     require_view(request, "scheduler.view_processrow")
     now = clock.now()
     rows = [
@@ -117,7 +117,6 @@ def services(request: HttpRequest) -> HttpResponse:
     context = {
         "title": _("Services"),
         "processes": [(row, _look(row, (now - row.beat_at).total_seconds())) for row in rows],
-        "background": background.rows(rows),
         "services": list(ServiceRow.objects.order_by("name")[:PROCESS_LIMIT]),
         "queues": [(age, age.queue in served) for age in selectors.queue_ages()],
         "served": sorted(served),

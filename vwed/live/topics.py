@@ -8,6 +8,7 @@ from typing import Any
 
 from scheduler import clock
 from vwed.alerts import present as alerts
+from vwed.monitoring import memory
 from vwed.monitoring.selectors import WORKER_LIMIT, Now, Slow, read_now, read_slow
 
 #: Seconds between two readings of what is dearer.
@@ -88,7 +89,13 @@ def alerts_reader() -> Callable[[], dict[str, Any]]:
     return alerts.frame
 
 
+def memory_reader() -> Callable[[], dict[str, Any]]:
+    """Return a function that reads the processes, their verdicts and probes. Four queries each time."""
+    return lambda: memory.frame(memory.read_memory())
+
+
 TOPICS: Mapping[str, Topic] = {
     "overview": Topic("overview", "scheduler.view_taskrecord", overview_reader),
     "alerts": Topic("alerts", alerts.VIEW, alerts_reader),
+    "memory": Topic("memory", "scheduler.view_processrow", memory_reader),
 }

@@ -31,17 +31,22 @@ class ProcessSeries(models.Model):
         return self.name
 
 
+#: Most that a column of counts holds: PositiveSmallInteger on every database.
+COUNT_LIMIT = 32_767
+
+
 class ProcessSample(models.Model):
     """Figures of one series in one slot of time; of a coarse slot the means, with the least and most of its memory.
 
     Bytes and counts; ``cpu_percent`` of one core. ``pid``: who sat there at the end of the slot, so that a slope never
-    spans a replacement. A figure that could not be read is ``NULL``, not 0.
+    spans a replacement. A figure that could not be read is ``NULL``, not 0. The columns are narrow:
+    this is the largest table of an installation at rest. Counts are cut off at ``COUNT_LIMIT``.
     """
 
     series = models.ForeignKey(ProcessSeries, on_delete=models.CASCADE, db_constraint=False, db_index=False)
     resolution = models.PositiveSmallIntegerField(choices=Resolution.choices)
     #: Start of the slot, in seconds since the epoch on the database's clock.
-    at_s = models.BigIntegerField()
+    at_s = models.PositiveIntegerField()
     pid = models.PositiveIntegerField()
     rss = models.BigIntegerField(null=True)
     uss = models.BigIntegerField(null=True)
@@ -51,14 +56,14 @@ class ProcessSample(models.Model):
     least = models.BigIntegerField(null=True)
     most = models.BigIntegerField(null=True)
     cpu_percent = models.FloatField(null=True)
-    threads = models.PositiveIntegerField(null=True)
-    fds = models.PositiveIntegerField(null=True)
-    contexts = models.PositiveIntegerField(null=True)
-    background = models.PositiveIntegerField(null=True)
-    asyncio_tasks = models.PositiveIntegerField(null=True)
-    connections = models.PositiveIntegerField(null=True)
-    blocks = models.BigIntegerField(null=True)
-    runs = models.BigIntegerField(null=True)
+    threads = models.PositiveSmallIntegerField(null=True)
+    fds = models.PositiveSmallIntegerField(null=True)
+    contexts = models.PositiveSmallIntegerField(null=True)
+    background = models.PositiveSmallIntegerField(null=True)
+    asyncio_tasks = models.PositiveSmallIntegerField(null=True)
+    connections = models.PositiveSmallIntegerField(null=True)
+    blocks = models.PositiveIntegerField(null=True)
+    runs = models.PositiveIntegerField(null=True)
 
     class Meta:
         verbose_name = _("process sample")
@@ -76,7 +81,7 @@ class SystemSample(models.Model):
     """
 
     resolution = models.PositiveSmallIntegerField(choices=Resolution.choices)
-    at_s = models.BigIntegerField()
+    at_s = models.PositiveIntegerField()
     figures = models.JSONField(default=dict)
 
     class Meta:

@@ -1,11 +1,11 @@
 """What the whole system does in one slot of five seconds, as the figures of a ``SystemSample``.
 
-A figure that is not known is left out. ``status_ready`` …: runs of each active status. ``finished``, ``failed``,
-``cancelled``: runs that ended in the slot. ``latency_p50``, ``latency_p95``, ``latency_p99``: submit → first block in
-ms, of the last minute's runs. ``queue_age_ms``: of the oldest ready run. ``requests_pending``: for locations.
-``pool_in_use``, ``pool_size``, ``pool_overflow``, ``pool_waits``: of all web processes. ``connections`` and
-``connection_limit``: of the server. ``pss``, ``uss``, ``rss``: sums in bytes. ``processes``, ``workers``,
-``alerts_open``: counts.
+A figure that is not known is left out. ``status_ready`` …: runs of each active status, left out when there are none.
+``finished``, ``failed``, ``cancelled``: runs that ended in the slot. ``latency_p50``, ``latency_p95``,
+``latency_p99``: submit → first block in ms, of the last minute's runs. ``queue_age_ms``: of the oldest ready run.
+``requests_pending``: for locations. ``pool_in_use``, ``pool_size``, ``pool_overflow``, ``pool_waits``: of all web
+processes. ``connections`` and ``connection_limit``: of the server. ``pss``, ``uss``, ``rss``: sums in bytes.
+``processes``, ``workers``, ``alerts_open``: counts.
 """
 
 from __future__ import annotations
@@ -28,13 +28,15 @@ LATENCY_WINDOW = timedelta(minutes=1)
 LATENCY_RUNS = 500
 #: Counters of a minute are still written a little after it: so many minutes back are compared.
 _MINUTES_BACK = 2
+#: How the names of figures begin that count runs of a status. Most statuses have none: their zeros are not kept.
+STATUS = "status_"
 
 Figures = dict[str, int]
 
 
 def read_figures(now: datetime, processes: Sequence[ProcessRow]) -> Figures:
     """Everything but what ended; ``processes`` are the live ones. Six queries, one less on SQLite."""
-    figures: Figures = {f"status_{status}": count for status, count in selectors.active_counts().items()}
+    figures: Figures = {f"{STATUS}{status}": count for status, count in selectors.active_counts().items() if count}
     oldest = min((age.oldest for age in selectors.queue_ages() if age.oldest is not None), default=None)
     figures["queue_age_ms"] = _milliseconds(now - oldest) if oldest is not None else 0
     figures["requests_pending"] = StorageRequest.objects.filter(state=RequestState.PENDING).count()

@@ -15,7 +15,7 @@ from scheduler import clock
 from scheduler.models import ProcessRow
 from scheduler.selectors import BEAT_GONE_S
 from vwed.models import ProcessSample, ProcessSeries, SystemSample
-from vwed.models.monitoring import Resolution
+from vwed.models.monitoring import COUNT_LIMIT, Resolution
 from vwed.monitoring import series
 from vwed.monitoring.figures import Endings, read_figures
 
@@ -98,7 +98,8 @@ def _known(named: Mapping[str, ProcessRow], now: datetime) -> dict[str, ProcessS
     return known
 
 
-_FIGURES = ("rss", "uss", "pss", "vms", "cpu_percent", "threads", "fds", "contexts", "asyncio_tasks", "connections")
+_FIGURES = ("rss", "uss", "pss", "vms", "cpu_percent")
+_COUNTS = ("threads", "fds", "contexts", "asyncio_tasks", "connections")
 
 
 def _sample(series_pk: int, slot: int, row: ProcessRow) -> ProcessSample:
@@ -111,8 +112,13 @@ def _sample(series_pk: int, slot: int, row: ProcessRow) -> ProcessSample:
         pid=row.pid,
         least=size,
         most=size,
-        background=told.get("background_open"),
+        background=_count(told.get("background_open")),
         blocks=told.get("blocks"),
         runs=row.runs,
         **{figure: told.get(figure) for figure in _FIGURES},
+        **{figure: _count(told.get(figure)) for figure in _COUNTS},
     )
+
+
+def _count(value: int | None) -> int | None:
+    return None if value is None else min(value, COUNT_LIMIT)

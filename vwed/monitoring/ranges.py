@@ -17,6 +17,7 @@ from scheduler.errors import Refused
 from scheduler.states import ACTIVE, Status
 from vwed.models import ProcessSample, ProcessSeries, SystemSample
 from vwed.models.monitoring import Resolution
+from vwed.monitoring.figures import STATUS
 
 #: Series of one chart; the smaller ones beyond are added up.
 SERIES_LIMIT = 24
@@ -66,7 +67,7 @@ _PER_MINUTE = 60 / FINE
 
 CHARTS: Mapping[str, tuple[Line, ...]] = {
     "memory": (),  # one line for each series of processes
-    "status": tuple(Line(status, status.label, f"status_{status}", absent=0) for status in Status if status in ACTIVE),
+    "status": tuple(Line(status, status.label, f"{STATUS}{status}", absent=0) for status in Status if status in ACTIVE),
     "throughput": (
         Line("finished", Status.FINISHED.label, "finished", _PER_MINUTE),
         Line("failed", Status.FAILED.label, "failed", _PER_MINUTE),

@@ -19,6 +19,7 @@ from scheduler import clock, conf
 from scheduler.flags import Pace
 from vwed.models import ProcessSample, ProcessSeries, SystemSample
 from vwed.models.monitoring import Resolution
+from vwed.monitoring.figures import STATUS
 from vwed.monitoring.ranges import as_triple
 
 FINE, MINUTE, HOUR = int(Resolution.FINE), int(Resolution.MINUTE), int(Resolution.HOUR)
@@ -114,10 +115,12 @@ def _mean(values: Iterable[float | None]) -> float | None:
 
 
 def _system(resolution: int, slot: int, finer: Sequence[SystemSample]) -> list[SystemSample]:
-    """Of each figure mean, least and most, over the samples that tell it; one number when they are the same."""
+    """Of each figure mean, least and most, over the samples that tell it (a status that is left out: none); one number
+    when they are the same."""
     figures: dict[str, Any] = {}
     for name in sorted({name for each in finer for name in each.figures}):
-        triples = [triple for each in finer if (triple := as_triple(each.figures.get(name))) is not None]
+        absent = 0 if name.startswith(STATUS) else None
+        triples = [triple for each in finer if (triple := as_triple(each.figures.get(name, absent))) is not None]
         if triples:
             means, lows, highs = zip(*triples, strict=True)
             low, high = _short(min(lows)), _short(max(highs))

@@ -22,6 +22,8 @@ register.filter("moment_ms", formats.moment_ms)
 register.filter("iso", formats.iso)
 register.filter("megabytes", formats.megabytes)
 register.filter("duration", formats.duration)
+register.filter("percent", formats.percent)
+register.filter("signed", formats.signed)
 
 
 @register.filter
@@ -73,6 +75,7 @@ _LIVE: Mapping[str, Callable[[Any], str]] = {
     "age": lambda value: formats.duration((timezone.now() - datetime.fromtimestamp(value / 1000, UTC)).total_seconds()),
     "moment": formats.moment_ms,
     "text": str,
+    "percent": formats.percent,
 }
 
 
@@ -86,6 +89,24 @@ def live(context: Mapping[str, Any], path: str, form: str = "count") -> SafeStri
     return format_html(
         '<span class="vw-num" data-live="{}" data-form="{}" data-value="{}">{}</span>',
         path,
+        form,
+        "" if value is None else value,
+        text,
+    )
+
+
+@register.simple_tag
+def process_figure(row: Any, place: int, value: Any, form: str = "count", more: str = "") -> SafeString:
+    """A cell with one figure of a process, kept fresh from its place in the frame as long as the process lives."""
+    text = _("–") if value is None else _LIVE[form](value)
+    kind = f"vw-num {more}".strip()
+    if not row.live:
+        return format_html('<td class="{}">{}</td>', kind, text)
+    return format_html(
+        '<td class="{}"><span data-live="{}.{}" data-form="{}" data-value="{}">{}</span></td>',
+        kind,
+        row.live,
+        place,
         form,
         "" if value is None else value,
         text,

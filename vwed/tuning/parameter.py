@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from scheduler.errors import Refused
@@ -26,6 +27,10 @@ class TakesEffect(StrEnum):
     NEXT_SLICE = "next_slice"
     #: For definitions and waits made after the change.
     NEW = "new"
+    #: When the clusters are replaced, drained, one after another.
+    CLUSTER = "cluster"
+    #: At once: each web process takes a new pool and disposes of the old one.
+    POOL = "pool"
 
     @property
     def words(self) -> Promise:
@@ -34,6 +39,8 @@ class TakesEffect(StrEnum):
             TakesEffect.NOW: _("at once (within one housekeeping interval)"),
             TakesEffect.NEXT_SLICE: _("with the next step of each run"),
             TakesEffect.NEW: _("for what is started after the change"),
+            TakesEffect.CLUSTER: _("when the clusters are replaced"),
+            TakesEffect.POOL: _("at once: each web process takes a new pool"),
         }[self]
 
 
@@ -53,6 +60,8 @@ class Parameter:
     group: str
     effect: TakesEffect
     help: Promise | str
+    #: Environment variable that gives the first value of an installation.
+    variable: str = ""
 
     @property
     def kind(self) -> str:
@@ -68,12 +77,12 @@ class Parameter:
         text = text.strip()
         value = self._read(text)
         if value is None:
-            raise Refused("wrong_type", f"“{text}” is not a value of {self.name}.", f"Give {self.allowed()}.")
+            raise Refused("wrong_type", _not_a_value(text, self.name), _give(self.allowed()))
         if isinstance(value, str):
             return value
         low, high = self.minimum, self.maximum
         if (low is not None and value < low) or (high is not None and value > high):
-            raise Refused("out_of_bounds", f"{self.name} cannot be {text}.", f"Give {self.allowed()}.")
+            raise Refused("out_of_bounds", _out_of_bounds(text, self.name), _give(self.allowed()))
         return value
 
     def _read(self, text: str) -> Value | None:
@@ -93,14 +102,29 @@ class Parameter:
         return str(value).lower() if isinstance(value, bool) else str(value)
 
     def allowed(self) -> str:
-        """What may be given, in words."""
+        """What may be given, in words of the active language."""
         if self.kind == "bool":
-            return "true or false"
+            return gettext("true or false")
         if self.kind == "str":
-            return "a text of at most 64 characters"
-        number = "a whole number" if self.kind == "int" else "a number"
-        unit = f" {self.unit}" if self.unit else ""
-        return f"{number} from {_number(self.minimum)} to {_number(self.maximum)}{unit}"
+            return gettext("a text of at most 64 characters")
+        words = (
+            gettext("a whole number from %(low)s to %(high)s %(unit)s")
+            if self.kind == "int"
+            else gettext("a number from %(low)s to %(high)s %(unit)s")
+        )
+        return (words % {"low": _number(self.minimum), "high": _number(self.maximum), "unit": self.unit}).rstrip()
+
+
+def _not_a_value(text: str, name: str) -> str:
+    return gettext("“%(text)s” is not a value of %(name)s.") % {"text": text[:64], "name": name}
+
+
+def _out_of_bounds(text: str, name: str) -> str:
+    return gettext("%(name)s cannot be %(text)s.") % {"text": text[:64], "name": name}
+
+
+def _give(allowed: str) -> str:
+    return gettext("Give %(allowed)s.") % {"allowed": allowed}
 
 
 def _number(value: float | None) -> str:

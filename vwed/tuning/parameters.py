@@ -13,17 +13,23 @@ from scheduler.errors import Refused
 from vwed.tuning.parameter import Parameter, TakesEffect, Value
 
 NOW, NEXT, NEW = TakesEffect.NOW, TakesEffect.NEXT_SLICE, TakesEffect.NEW
+REPLACE, POOLED = TakesEffect.CLUSTER, TakesEffect.POOL
 
 _SUFFIXES = {"_s": "s", "_ms": "ms", "_days": "days", "_hours": "h", "_bytes": "bytes"}
+#: Variables that are older than the rule that the others follow.
+_VARIABLES = {"workers": "WORKERS"}
 _DEFAULTS: dict[str, Value] = {field.name: getattr(Values(), field.name) for field in fields(Values)}
 
-CLUSTER, ENGINE, LOCATIONS, SYSTEMS, RETENTION = "cluster", "engine", "locations", "systems", "retention"
+CLUSTER, ENGINE, LOCATIONS, SYSTEMS = "cluster", "engine", "locations", "systems"
+WATCH, DATABASE, RETENTION = "watch", "database", "retention"
 
 GROUPS = (
     (CLUSTER, _("Clusters and queues")),
     (ENGINE, _("Runs and blocks")),
     (LOCATIONS, _("Waiting for locations")),
     (SYSTEMS, _("Fleet and other systems")),
+    (WATCH, _("Memory watch")),
+    (DATABASE, _("Database pool of the console")),
     (RETENTION, _("Retention")),
 )
 
@@ -49,6 +55,7 @@ def _declare(
         group=group,
         effect=effect,
         help=text,
+        variable=_VARIABLES.get(field, f"VWED_{field.upper()}"),
     )
 
 
@@ -57,6 +64,22 @@ _DAYS = (1, 3650)
 _ROWS = (1000, 100_000_000)
 
 PARAMETERS: tuple[Parameter, ...] = (
+    _declare("workers", CLUSTER, (1, 256), REPLACE, _("Worker processes of each cluster."), "processes"),
+    _declare("recycle", CLUSTER, (1, 1_000_000), REPLACE, _("Tasks after which a worker is renewed."), "tasks"),
+    _declare(
+        "cluster_timeout_s",
+        CLUSTER,
+        (60, 86_400),
+        REPLACE,
+        _("A worker that is busy with one task for so long is ended."),
+    ),
+    _declare(
+        "cluster_retry_s",
+        CLUSTER,
+        (61, 172_800),
+        REPLACE,
+        _("After this the queue takes a task for lost; longer than the time-out, else it would be started twice."),
+    ),
     _declare(
         "housekeeping_interval_s",
         CLUSTER,
@@ -149,6 +172,47 @@ PARAMETERS: tuple[Parameter, ...] = (
     _declare(
         "order_poll_s", SYSTEMS, (0.05, 60), NOW, _("How often the states of all open fleet orders are asked for.")
     ),
+    _declare(
+        "growth_mb_per_day",
+        WATCH,
+        (0.1, 100_000),
+        NOW,
+        _("Memory of a process that grows faster than this is reported."),
+        "MB",
+    ),
+    _declare(
+        "memory_limit_mb",
+        WATCH,
+        (100, 10_000_000),
+        NOW,
+        _("Memory that the whole system is meant to stay under."),
+        "MB",
+    ),
+    _declare(
+        "leak_blocks_per_1000",
+        WATCH,
+        (10, 1_000_000),
+        NOW,
+        _("Allocated blocks that 1,000 runs may leave behind before it counts as a leak."),
+        "blocks",
+    ),
+    _declare("pool_size", DATABASE, (1, 500), POOLED, _("Connections each web process keeps open."), "connections"),
+    _declare(
+        "pool_overflow",
+        DATABASE,
+        (0, 1000),
+        POOLED,
+        _("Connections each web process may open beyond its pool, for a moment."),
+        "connections",
+    ),
+    _declare("pool_recycle_s", DATABASE, (30, 28_000), POOLED, _("Age at which a pooled connection is renewed.")),
+    _declare(
+        "pool_timeout_s",
+        DATABASE,
+        (1, 300),
+        POOLED,
+        _("How long a request waits for a connection before it is refused."),
+    ),
     _declare("record_days", RETENTION, _DAYS, NOW, _("Days that ended task records are kept.")),
     _declare("record_rows", RETENTION, _ROWS, NOW, _("Ended task records that are kept at most.")),
     _declare("block_record_days", RETENTION, _DAYS, NOW, _("Days that block records are kept.")),
@@ -180,6 +244,14 @@ PARAMETERS: tuple[Parameter, ...] = (
         (10_000, 100_000_000),
         NOW,
         _("Samples of processes' memory kept at most; the oldest of each resolution go first."),
+        "rows",
+    ),
+    _declare(
+        "setting_changes",
+        RETENTION,
+        (100, 100_000),
+        NOW,
+        _("Changes of settings kept at most, the newest; what is in force stays."),
         "rows",
     ),
     _declare("prune_batch", RETENTION, (10, 100_000), NOW, _("Rows deleted in one statement."), "rows"),

@@ -1,29 +1,26 @@
-"""Stored values of the tunables: read, change with a reason, and hand over to the scheduler as ``conf.Values``."""
+"""Stored values of the tunables, handed over to the scheduler as ``conf.Values``; one value changed at once."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from django.db import DatabaseError, connection, transaction
-from django.db.models import Max
+from django.db import DatabaseError, connection
 
-from scheduler import audit, clock
 from scheduler.conf import Values
 from scheduler.errors import Refused
-from vwed.models import SettingChange
+from vwed.tuning import changes
 from vwed.tuning.parameter import Parameter, Value
-from vwed.tuning.parameters import PARAMETERS, find
+from vwed.tuning.parameters import find
+from vwed.tuning.stored import as_values, first_value, get, overrides, version
+
+__all__ = ["Change", "StoreSource", "as_values", "get", "overrides", "put", "version"]
 
 logger = logging.getLogger(__name__)
 
-REASON_MIN, REASON_MAX = 3, 200
-#: Changes kept per setting; the value in force is always among them.
-HISTORY = 1000
-#: Seconds between two looks at the newest change.
+#: Seconds between two looks at the newest change, in a process whose housekeeper does not look.
 LOOK_EVERY_S = 2.0
 
 
@@ -38,91 +35,24 @@ class Change:
     version: int
 
 
-def version() -> int:
-    """Number of the newest change (0: none). One cheap query."""
-    with connection.cursor() as cursor:  # every process asks every two seconds: without building a query each time
-        cursor.execute(f"SELECT MAX(id) FROM {SettingChange._meta.db_table}")  # noqa: S608 - our name
-        (newest,) = cursor.fetchone()
-    return int(newest or 0)
-
-
-def overrides() -> dict[str, Value]:
-    """Parameter name → stored value, for those that were ever changed. One query.
-
-    A stored value that the present bounds do not allow (after an upgrade) is left out with a warning.
-    """
-    newest = SettingChange.objects.values("name").annotate(newest=Max("id")).values("newest")
-    stored = dict(SettingChange.objects.filter(id__in=newest).values_list("name", "value"))
-    found: dict[str, Value] = {}
-    for parameter in PARAMETERS:
-        if parameter.name in stored:
-            try:
-                found[parameter.name] = parameter.parse(stored[parameter.name])
-            except Refused as refused:
-                logger.warning("A stored setting is ignored and its default used: %s", refused)
-    return found
-
-
-def get(name: str) -> Value:
-    """The value in force.
-
-    Raises:
-        Refused: ``unknown_parameter``.
-    """
-    parameter = find(name)
-    return overrides().get(parameter.name, parameter.default)
-
-
 def put(name: str, text: str, *, reason: str, author: str, origin: str) -> Change:
-    """Store a new value, with its audit entry, in one transaction.
+    """Change one value now: a change set of one.
 
     Raises:
-        Refused: ``unknown_parameter``, ``wrong_type``, ``out_of_bounds`` or ``reason_missing``; nothing was changed.
+        Refused: as ``changes.commit``; nothing was changed.
     """
+    try:
+        row = changes.commit({name: text}, reason=reason, author=author, origin=origin)
+    except Refused as refused:
+        if refused.code != "nothing_changed":
+            raise
+        value = get(name)
+        return Change(find(name), value, value, changed=False, version=version())
     parameter = find(name)
-    value = parameter.parse(text)
-    reason = reason.strip()
-    if not REASON_MIN <= len(reason) <= REASON_MAX:
-        raise Refused(
-            "reason_missing",
-            f"A change needs a reason of {REASON_MIN} to {REASON_MAX} characters.",
-            "Say why, for the person who reads the history.",
-        )
-    with transaction.atomic():
-        before = get(parameter.name)
-        if before == value:
-            return Change(parameter, before, value, changed=False, version=version())
-        row = SettingChange.objects.create(
-            name=parameter.name,
-            value=parameter.format(value),
-            author=author[:150],
-            reason=reason,
-            created_at=clock.now(),
-        )
-        _forget_oldest(parameter.name)
-        audit.record(
-            actor=author,
-            action="change_setting",
-            object_type="setting",
-            object_id=parameter.name,
-            before={"value": before},
-            after={"value": value},
-            reason=reason,
-            origin=origin,
-        )
-    return Change(parameter, before, value, changed=True, version=row.pk)
-
-
-def _forget_oldest(name: str) -> None:
-    rows = SettingChange.objects.filter(name=name).order_by("-id")
-    kept_to = rows.values_list("id", flat=True)[HISTORY : HISTORY + 1].first()
-    if kept_to is not None:
-        SettingChange.objects.filter(name=name, id__lte=kept_to).delete()
-
-
-def as_values(stored: Mapping[str, Value]) -> Values:
-    """The stored values over the defaults."""
-    return Values(**{find(name).field: value for name, value in stored.items()})  # type: ignore[arg-type]
+    difference = row.difference[parameter.name]
+    before = difference["before"]
+    was = first_value(parameter) if before is None else parameter.parse(before)
+    return Change(parameter, was, parameter.parse(text), changed=True, version=int(row.version or 0))
 
 
 def _on_event_loop() -> bool:
@@ -145,7 +75,7 @@ class StoreSource:
         self._look_every_s = look_every_s
         self._looked_at = float("-inf")
         self._version = 0
-        self._values = Values()
+        self._values = as_values({})
 
     def __call__(self) -> Values:
         """The values in force; never raises."""
@@ -154,6 +84,12 @@ class StoreSource:
             self._looked_at = now
             self._look()
         return self._values
+
+    def newest(self) -> int:
+        """Look now, and the number of the newest change that the values then contain. For housekeepers."""
+        self._looked_at = time.monotonic()
+        self._look()
+        return self._version
 
     @property
     def version(self) -> int:

@@ -50,6 +50,15 @@ def test_the_systems_figures_keep_their_extremes_and_one_number_where_nothing_ch
     assert SystemSample.objects.get(resolution=3600).figures["queue_age_ms"] == [300, 50, 900]
 
 
+def test_a_status_that_is_left_out_was_empty_and_counts_in_the_mean() -> None:
+    system([NOON_S], status_running=4, queue_age_ms=8)
+    system([NOON_S + 5])
+    roll_up(at(80))
+    figures = SystemSample.objects.get(resolution=60).figures
+    assert figures["status_running"] == [2, 0, 4]
+    assert figures["queue_age_ms"] == 8, "what is not known of a slot does not count"
+
+
 def test_it_is_made_once_and_an_hour_of_its_minutes() -> None:
     web = series("web")
     for minute in range(60):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
 from django.db import OperationalError, close_old_connections, connections
 
+from execution.context import TaskContext
+from execution.limits import Limits, RunInfo
 from scheduler import loading, queue, worker
+from scheduler.leaks import Meter
 from scheduler.process import CURRENT, Process
 from scheduler.states import Status
 from tests.db.scheduler.making import definition, process, record
@@ -77,3 +81,34 @@ def test_a_connection_that_is_gone_before_the_run_starts_is_renewed_and_the_run_
     monkeypatch.setattr(loading, "take", gone_once)
     run_next(mine)
     assert not failures
+
+
+class Holder:
+    """Keeps a context, as a careless handler would."""
+
+
+def test_a_context_that_outlives_its_run_is_reported_with_its_holders(mine: Process) -> None:
+    holder = Holder()
+    context = TaskContext({}, RunInfo("rec"), Limits())
+    context.cleanup()
+    mine.contexts.add(context)
+    holder.kept = [context]  # type: ignore[attr-defined]
+    del context
+    run_next(mine)
+
+    assert mine.duty.leaked == 1
+    assert "list" in mine.duty.leaked_by
+
+    del holder
+    run_next(mine)
+    assert (mine.duty.leaked, mine.duty.leaked_by) == (0, ())
+
+
+def test_the_meter_counts_what_runs_leave(mine: Process) -> None:
+    mine.meter = Meter(patience=0)
+    for _ in range(80):
+        run_next(mine)
+
+    told = json.loads(mine.meter.published)
+    assert told["points"]
+    assert {"PrintBp", "RootBp"} <= {row[0] for row in told["kinds"]}

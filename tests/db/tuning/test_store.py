@@ -11,7 +11,7 @@ from scheduler.conf import Values
 from scheduler.errors import Refused
 from scheduler.models import AuditEntry
 from vwed.models import SettingChange
-from vwed.tuning import store
+from vwed.tuning import changes, store
 
 pytestmark = pytest.mark.django_db
 
@@ -71,16 +71,20 @@ def test_a_refused_change_leaves_nothing(name: str, text: str, reason: str, code
 
     assert caught.value.code == code
     assert not SettingChange.objects.exists()
-    assert not AuditEntry.objects.exists()
+    assert [entry.refused for entry in AuditEntry.objects.all()] == [True], "who tried is known"
 
 
-def test_the_history_of_a_setting_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "HISTORY", 5)
+def test_the_history_is_bounded_and_what_is_in_force_stays() -> None:
+    put("slice_ms", "100")
     for number in range(1, 12):
         put("max_retries", str(number))
+    newest = store.version()
 
-    kept = list(SettingChange.objects.values_list("value", flat=True))
-    assert kept == ["11", "10", "9", "8", "7"]
+    changes.prune(keep=5)
+
+    assert [row.difference["max_retries"]["after"] for row in changes.history()] == ["11", "10", "9", "8", "7"]
+    assert store.overrides() == {"max_retries": 11, "slice": 100}
+    assert store.version() == newest
 
 
 def test_a_stored_value_that_is_not_allowed_any_more_is_ignored_aloud(caplog: pytest.LogCaptureFixture) -> None:

@@ -7,13 +7,12 @@ import logging
 import os
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from scheduler import conf
 from scheduler.errors import Refused
 from scheduler.q2.preflight import wait_for_database
-from scheduler.q2.watchdog import RECYCLE, Options, Watchdog
+from scheduler.q2.watchdog import Options, Watchdog
 from vwed.monitoring.services import monitoring_services
 from vwed.tuning.store import StoreSource
 
@@ -28,9 +27,11 @@ class Command(BaseCommand):
     requires_migrations_checks = False
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--workers", type=_workers, default=None, help="worker processes (default: WORKERS)")
+        parser.add_argument(
+            "--workers", type=_workers, default=None, help="worker processes (default: the setting workers)"
+        )
         parser.add_argument("--queues", default="", help="named queues, the preferred first, as a,b (default: default)")
-        parser.add_argument("--recycle", type=_workers, default=RECYCLE, help="tasks after which a worker is renewed")
+        parser.add_argument("--recycle", type=_workers, default=None, help="tasks after which a worker is renewed")
         parser.add_argument("--wait-database", type=float, default=60.0, metavar="SECONDS", help="default: 60")
         parser.add_argument("--without-io", action="store_true", help="start no io process (another host has one)")
 
@@ -43,14 +44,14 @@ class Command(BaseCommand):
         source = StoreSource()
         conf.use(source)
         queues = tuple(dict.fromkeys(name.strip() for name in options["queues"].split(",") if name.strip()))
-        workers = options["workers"] or int(settings.Q_CLUSTER["workers"])
+        workers = options["workers"] or conf.values().workers
         self._tell(f"Cluster with {workers} workers starts (process {os.getpid()}); stop it with Ctrl-C or SIGTERM.")
         code = Watchdog(
             Options(
-                workers=workers,
+                workers=options["workers"],
                 queues=queues or (conf.values().default_queue,),
                 recycle=options["recycle"],
-                settings_version=lambda: source.version,
+                settings_version=source.newest,
                 io=not options["without_io"],
                 services=monitoring_services(),
             )

@@ -11,6 +11,7 @@ const PAGES = {
   records: () => import("./pages/records.js"),
   record: () => import("./pages/record.js"),
   alerts: () => import("./pages/alerts.js"),
+  memory: () => import("./pages/memory.js"),
   import: () => import("./pages/import.js"),
 };
 

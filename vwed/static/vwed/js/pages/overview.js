@@ -2,9 +2,9 @@
 import { LiveChart } from "../ui/charts.js";
 import { bytes, clock, count, render, shorten } from "../ui/format.js";
 import { setText } from "../ui/bind.js";
+import { top } from "../ui/series.js";
 import { fill } from "../ui/i18n.js";
 
-const SERIES = 6;
 const KEPT = "vw-overview-points";
 const AXIS_MS = 300000;
 const REASONS_EVERY_MS = 10000;
@@ -76,17 +76,6 @@ function restore(charts) {
   const { at, points } = JSON.parse(text);
   if (Date.now() - at > AXIS_MS) return;
   for (const [name, chart] of Object.entries(charts)) chart.restore(points[name] || []);
-}
-
-// At most six series: five and the rest together. Who has a series keeps it as long as it lives; the largest follow.
-function top(chart, rows, texts) {
-  if (rows.length <= SERIES) return rows;
-  const alive = new Set(rows.map((row) => row[0]));
-  const shown = new Set([...chart.series.keys()].filter((name) => alive.has(name)).slice(0, SERIES - 1));
-  for (const [name] of [...rows].sort((a, b) => b[2] - a[2])) if (shown.size < SERIES - 1) shown.add(name);
-  const rest = rows.filter((row) => !shown.has(row[0]));
-  const sum = rest.reduce((total, row) => total + row[2], 0);
-  return [...rows.filter((row) => shown.has(row[0])), ["…", `${texts.others} (${rest.length})`, sum]];
 }
 
 // Rows are made when workers come or go; what they do changes inside their cells.

@@ -163,6 +163,10 @@ export class LiveChart {
     this.chart.update("none");
   }
 
+  newest(set) {
+    return set.data[set.data.length - 1];
+  }
+
   // Entries are made when the series change; values change as text only.
   drawLegend() {
     const sets = [...this.series.values()].filter((set) => !set.vwGone);
@@ -172,7 +176,7 @@ export class LiveChart {
       this.legend.replaceChildren(...sets.map((set) => entry(set)));
     }
     sets.forEach((set, index) => {
-      const last = set.data[set.data.length - 1];
+      const last = this.newest(set);
       const text = last && last.y !== null ? this.options.unit(last.y) : "–";
       this.legend.children[index].lastChild.firstChild.data = text;
     });

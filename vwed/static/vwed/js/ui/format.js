@@ -28,6 +28,11 @@ export function clock(ms) {
   return `${pad(at.getHours())}:${pad(at.getMinutes())}:${pad(at.getSeconds())}`;
 }
 
+export function day(ms) {
+  const at = new Date(ms);
+  return `${pad(at.getMonth() + 1)}-${pad(at.getDate())}`;
+}
+
 export function shorten(text, length = 24) {
   if (text.length <= length) return text;
   const keep = Math.floor((length - 1) / 2);
@@ -41,6 +46,7 @@ export function render(form, value, now, texts) {
     case "bytes": return bytes(value);
     case "ms": return duration(value / 1000, texts.units);
     case "age": return duration((now - value) / 1000, texts.units);
+    case "percent": return `${value < 9.95 ? value.toFixed(1) : value.toFixed(0)} %`;
     case "text": return String(value);
     default: return count(value);
   }

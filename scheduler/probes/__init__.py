@@ -1,0 +1,1 @@
+"""Questions to a live process about its memory, asked and answered as rows: ``asking`` and ``answering``."""
