@@ -8,7 +8,7 @@ PYTHON := .venv/bin/python
 STAMP := .venv/.setup-done
 CATALOGUES := $(wildcard locale/*/LC_MESSAGES/*.po)
 PORT ?= 8000
-BENCHMARKS ?= durable short latency memory expressions queue_growth history_size
+BENCHMARKS ?= durable short latency live_sockets memory expressions queue_growth history_size monitoring
 
 .PHONY: help setup run test lint format bench soak messages
 
@@ -44,7 +44,7 @@ format: setup ## Rewrite the sources in the house style
 messages: setup ## Collect new texts for translation into locale/
 	$(PYTHON) manage.py makemessages --locale zh_Hans --no-location --ignore .venv --ignore tests
 
-bench: setup ## Measure engine, durable blocks, short runs, latency and memory (P1 to P4) beside references
+bench: setup ## Measure engine, durable blocks, short runs, latency, live sockets and memory (P1 to P4, P8)
 	@for module in $(BENCHMARKS); do echo; echo "== $$module"; $(PYTHON) -m tests.benchmarks.$$module; done
 
 soak: setup ## Run 1,000 tasks through a real cluster and print the memory of every process; then the leak watch

@@ -42,15 +42,15 @@ def execute(record_pk: int, process: Process, *, boot_id: str | None = None) -> 
     try:
         return _slice(run, process)
     except LeaseLost:
-        logger.warning("lost the run to another worker", extra={"record": run.record_id, "worker": process.name})
+        logger.warning("lost the run to another worker", extra={"record_id": run.record_id, "worker": process.name})
         return None
     except (OperationalError, InterfaceError) as error:
         if not conflicts.is_passing(error):
             return _interrupt_broken(run, error)
-        logger.warning("the database failed, the run is handed back: %s", error, extra={"record": run.record_id})
+        logger.warning("the database failed, the run is handed back: %s", error, extra={"record_id": run.record_id})
         return _hand_back_after_failure(run)
     except Exception as error:
-        logger.exception("a run failed inside the engine", extra={"record": run.record_id})
+        logger.exception("a run failed inside the engine", extra={"record_id": run.record_id})
         return _interrupt_broken(run, error)
     except BaseException as error:
         _interrupt_broken(run, error)
@@ -77,9 +77,15 @@ def _slice(run: StartedRun, process: Process) -> Status | None:
     except StateError as error:
         text = f"The stored state cannot be read: {error}"
         return _write(run, Snapshot(state=None), lambda columns: _end(run, columns, Status.UNRECOVERABLE, text))
+    duty = process.duty
     with walk:
-        end = walk.advance(Port(run, process.duty))
-        return _finish_slice(run, end)
+        duty.path = walk.context.path
+        try:
+            end = walk.advance(Port(run, duty))
+            return _finish_slice(run, end)
+        except BaseException:
+            duty.path = (duty.block,)  # the engine empties its list; whoever logs this wants to know where it was
+            raise
 
 
 def _open(run: StartedRun, process: Process) -> Run:
@@ -100,7 +106,12 @@ def _finish_slice(run: StartedRun, end: SliceEnd) -> Status | None:
         case Cancelled(reason=reason):
             return _write(run, end.snapshot, lambda columns: _end(run, columns, Status.CANCELLED, reason))
         case Failed():
-            return _write(run, end.snapshot, lambda columns: _fail(run, columns, outcome))
+            status = _write(run, end.snapshot, lambda columns: _fail(run, columns, outcome))
+            logger.warning(
+                "block %s failed (%s): %s", outcome.block or "-", outcome.error_code, outcome.message,
+                extra={"record_id": run.record_id, "block_id": outcome.block, "status": str(status)},
+            )  # fmt: skip
+            return status
         case Suspended():
             return _write(run, end.snapshot, lambda columns: _suspend(run, columns, outcome))
         case SliceOver():

@@ -12,6 +12,7 @@ import secrets
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -38,7 +39,8 @@ class Duty:
     stop: str | None = None
     #: Grows with every block: a worker whose number stands still gets no new lease.
     progress: int = 0
-    block: str = ""
+    #: Names of the blocks of the run, the present one last: the engine's own list, read here and nowhere written.
+    path: Sequence[str] = ()
     since_ms: int = 0
     runs: int = 0
     #: When the last run left this process, on the monotonic clock.
@@ -53,17 +55,25 @@ class Duty:
     #: The worker is asked to end after what it does now; stays set.
     draining: bool = False
 
+    @property
+    def block(self) -> str:
+        """The block that the run has come to; empty without one. Costs the engine nothing."""
+        try:
+            return self.path[-1]
+        except IndexError:
+            return ""
+
     def begin(self, record_pk: int, token: str, now_ms: int) -> None:
         """A run starts here."""
         self.stop = "drain" if self.draining else None
-        self.record_id, self.block, self.since_ms = "", "", now_ms
+        self.record_id, self.path, self.since_ms = "", (), now_ms
         self.token = token
         self.progress += 1
         self.record_pk = record_pk
 
     def end(self) -> None:
         """The run left this process."""
-        self.record_pk, self.token, self.record_id, self.block = None, "", "", ""
+        self.record_pk, self.token, self.record_id, self.path = None, "", "", ()
         self.stop = None
         self.runs += 1
         self.progress += 1
@@ -84,6 +94,8 @@ class Process:
     active_runs: ActiveGauge = field(default_factory=ActiveGauge)
     cache_room: CacheRoom = field(default_factory=CacheRoom)
     meter: Meter = field(default_factory=Meter)
+    #: Statements that had to wait for SQLite's write lock.
+    busy_waits: int = 0
     #: The event loop of the process, where it has one.
     loop: asyncio.AbstractEventLoop | None = None
     #: Of a worker, its place among the workers of its cluster, from 1.

@@ -55,7 +55,7 @@ def complete(config: dict[str, Any], *, web: bool = False) -> dict[str, Any]:
     elif engine.endswith("mysql"):
         options = {**_MYSQL, **options}
         if web:
-            config = {**config, "ENGINE": "dj_db_conn_pool.backends.mysql", "POOL_OPTIONS": _POOL}
+            config = {**config, "ENGINE": "vwed.pooled_mysql", "POOL_OPTIONS": _POOL}
     elif not engine:
         raise ImproperlyConfigured(
             "DATABASE_URL cannot be read. Use sqlite:///var/vwed.sqlite3 or mysql://user:password@host:3306/name."

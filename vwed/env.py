@@ -9,6 +9,8 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from vwed import logs
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -27,6 +29,17 @@ class Environment(environ.Env):
             raise ImproperlyConfigured(
                 f"{var} in the environment cannot be read: {error}. See .env.example."
             ) from error
+
+    def log_format(self, var: str) -> str:
+        """How to log: ``text`` (the default) or ``json``.
+
+        Raises:
+            ImproperlyConfigured: anything else.
+        """
+        form = self.str(var, default=logs.TEXT).strip().lower() or logs.TEXT
+        if form not in logs.FORMATS:
+            raise ImproperlyConfigured(f"{var} in the environment is {form!r}, not {' or '.join(logs.FORMATS)}.")
+        return form
 
     @classmethod
     def db_url_config(cls, url: Any, engine: Any = None) -> dict[str, Any]:

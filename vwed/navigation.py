@@ -123,6 +123,8 @@ NAVIGATION: list[dict[str, Any]] = [
         "title": _("System"),
         "items": [
             _item(_("Memory"), "memory", "admin:memory", "scheduler.view_processrow", "/admin/memory/"),
+            _item(_("Database"), "database", "admin:database", "scheduler.view_processrow", "/admin/database/"),
+            _item(_("Settings"), "tune", "admin:settings", "vwed.view_settingchange", "/admin/settings/"),
             _item(_("Services"), "dns", "admin:services", "scheduler.view_processrow", "/admin/services/"),
         ],
     },

@@ -58,10 +58,12 @@ _ADMINISTER = (
 
 #: Permissions of the console on rows of packages that know no users: model → codename → name.
 _OWN = {
+    # Of no role: an administrator gives it to the login of a display.
+    "scheduler.processrow": {"wall_display": "Can keep a wall display signed in"},
     "storage.storagelocation": {
         "operate_storagelocation": "Can fill, empty, lock, release and disable locations",
         "force_release_storagelocation": "Can release a location that a live run holds",
-    }
+    },
 }
 
 #: Role name → permissions. Each role can do what the one before it can.

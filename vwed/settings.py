@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vwed import databases
+from vwed import databases, logs
 from vwed.env import ROOT, env, load_env_file
 from vwed.navigation import UNFOLD  # noqa: F401 - read by the theme
 from vwed.secrets import secret_key
@@ -25,6 +25,10 @@ INSTALLATION = env.str("INSTALLATION", default="")
 CONSOLE_PID = env.str("VWED_CONSOLE_PID", default="")
 #: Whether processes are sampled and their past, growth and alerts are kept. Switched off to measure what that costs.
 MONITORING = env.bool("MONITORING", default=True)
+#: How processes log: ``text`` for people, ``json`` for a collector.
+LOG_FORMAT = env.log_format("LOG_FORMAT")
+LOGGING = logs.configuration(LOG_FORMAT)
+LOGGING_CONFIG = "vwed.logs.configure"
 ROOT_URLCONF = "vwed.urls"
 ASGI_APPLICATION = "vwed.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -127,13 +131,17 @@ CHANNEL_LAYERS = {
 BEHIND_TLS = env.bool("BEHIND_TLS", default=False)
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 SESSION_COOKIE_AGE = 12 * 3600
+# Who signs in without having asked for a page first begins on the Overview.
+LOGIN_URL, LOGIN_REDIRECT_URL = "admin:login", "admin:index"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_TLS
 SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_TLS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
 SECURE_REFERRER_POLICY = "same-origin"
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+#: What a scraper of /metrics must show as a bearer token; without one it is answered on this machine only.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 X_FRAME_OPTIONS = "DENY"
 #: Bytes of a form; a task file is a file and has its own limit where it is read.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000

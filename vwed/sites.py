@@ -19,12 +19,23 @@ class ConsoleSite(UnfoldAdminSite):
 
     def extra_urls(self) -> list[URLPattern]:
         """Routes of pages without a model; each is wrapped by ``admin_view`` (staff only, never cached)."""
-        from vwed.console import alert_rules, alerts, memory, memory_probes, pages
+        from vwed.console import (
+            alert_rules,
+            alerts,
+            database,
+            memory,
+            memory_probes,
+            pages,
+            settings_files,
+            settings_history,
+            settings_page,
+        )
         from vwed.console.history import history
-        from vwed.live.poll import poll
+        from vwed.live.poll import keep, poll
 
         return [
             path("live/poll/", self.admin_view(poll), name="live_poll"),
+            path("live/keep/", self.admin_view(keep), name="live_keep"),
             path("monitoring/history/", self.admin_view(history), name="monitoring_history"),
             path("r/<str:record_id>/", self.admin_view(pages.record_by_id), name="record_by_id"),
             path("storage/map/", self.admin_view(pages.storage_map), name="storage_map"),
@@ -38,6 +49,25 @@ class ConsoleSite(UnfoldAdminSite):
             path("memory/recycle/", self.admin_view(memory_probes.recycle_view), name="memory_recycle"),
             path("memory/probes/<int:pk>/", self.admin_view(memory_probes.probe_view), name="memory_probe"),
             path("memory/compare/", self.admin_view(memory_probes.compare_view), name="memory_compare"),
+            path("database/", self.admin_view(database.database), name="database"),
+            path("database/kill/<int:number>/", self.admin_view(database.kill), name="database_kill"),
+            path("settings/", self.admin_view(settings_page.settings), name="settings"),
+            path("settings/projection/", self.admin_view(settings_page.projection), name="settings_projection"),
+            path("settings/export/", self.admin_view(settings_files.export), name="settings_export"),
+            path("settings/import/", self.admin_view(settings_files.load), name="settings_import"),
+            path("settings/clusters/", self.admin_view(settings_history.replace_clusters), name="settings_clusters"),
+            path("settings/history/", self.admin_view(settings_history.history), name="settings_history"),
+            path("settings/history/<int:number>/", self.admin_view(settings_history.change), name="settings_change"),
+            path(
+                "settings/history/<int:number>/rollback/",
+                self.admin_view(settings_history.roll_back),
+                name="settings_rollback",
+            ),
+            path(
+                "settings/history/<int:number>/cancel/",
+                self.admin_view(settings_history.cancel),
+                name="settings_cancel",
+            ),
             path("services/", self.admin_view(pages.services), name="services"),
         ]
 

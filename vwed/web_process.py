@@ -46,7 +46,7 @@ class WebProcess:
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 if housekeeper is not None:
-                    await asyncio.to_thread(housekeeper.stop, "server stopped")
+                    await asyncio.to_thread(housekeeper.stop, "stopped")
                 for job in await self.process.background.cancel_tasks():
                     log.warning("%s still runs at the end of the web process: %s", job.name, job.context)
                 await send({"type": "lifespan.shutdown.complete"})

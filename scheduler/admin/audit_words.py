@@ -57,6 +57,7 @@ ACTIONS: Mapping[str, Promise] = {
     "probe_map": _("Read a memory map"),
     "probe_stack": _("Read what threads do"),
     "recycle_worker": _("Recycle a worker"),
+    "kill_connection": _("Kill a database connection"),
     "cancel_setting": _("Cancel a scheduled change of settings"),
     "rollback_setting": _("Roll settings back"),
     "replace_clusters": _("Replace the clusters"),
@@ -113,6 +114,12 @@ FIELDS: Mapping[str, Promise] = {
     "hold_s": _("hold time (s)"),
     "clear_margin": _("clear margin"),
     "receivers": _("receivers"),
+    "at": _("effective from"),
+    "change": _("change of settings"),
+    "scheduled": _("scheduled"),
+    "superseded": _("superseded"),
+    "clusters": _("clusters"),
+    "refused": _("refused"),
 }
 #: Words among the values of a field; everything else is a name or a number.
 _VALUES: Mapping[str, Mapping[str, str | Promise]] = {

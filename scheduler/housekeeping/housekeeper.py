@@ -258,6 +258,7 @@ class Housekeeper:
             **({"heap": json.loads(heap)} if (heap := process.meter.published) else {}),
             "asyncio_tasks": figures.asyncio_tasks(process.loop),
             "connections": len(opened),
+            "busy_waits": process.busy_waits,
             "connection_ids": figures.connection_ids(opened),
             "background": background,
             "background_open": figures.running(background),

@@ -20,6 +20,8 @@ from scheduler.models import ProcessRow
 
 #: A process that has not been heard of for this long is taken for dead; more than any tick, less than a coffee.
 SILENT_S = 30.0
+#: Cause of the end of a neighbour's row whose cluster was stopped: it lives on, or ends in a moment.
+NOT_LOOKED_AT = "not looked at any more: its cluster has ended"
 
 
 def register(

@@ -20,6 +20,9 @@ from scheduler.leaks.tracing import Blame, Trace
 PATIENCE = 200
 #: Seconds between two closer looks.
 _LOOK_EVERY_S = 10.0
+#: Seconds until the second trace; each next pause is so many times as long. Before Python 3.12.5 ``tracemalloc`` never
+#: frees the call chains that it has seen (python/cpython#121390), some MB a trace: many traces would be the leak.
+_TRACE_AGAIN_S, _LONGER = 10.0, 4
 #: Names published of each ledger.
 _SHOWN = 8
 #: Of 100 runs so many must have left an object of a type for it to be named.
@@ -43,6 +46,7 @@ class Meter:
         self._baseline: tuple[int, heap.Histogram] | None = None
         self._looked = float("-inf")
         self._trace: Trace | None = None
+        self._trace_pause_s, self._trace_due = _TRACE_AGAIN_S, float("-inf")
         self._growers: list[tuple[str, int, int]] = []
         self._blame: list[Blame] = []
 
@@ -92,13 +96,16 @@ class Meter:
         self._own += self._blocks - before
 
     def _look_closer(self, now: float) -> None:
-        """Name the types that grew since the warm-up, and trace the next runs."""
+        """Name the types that grew since the warm-up, and trace the next runs if that was not done lately."""
         self._looked = now
         if self._baseline is not None:
             runs, before = self._baseline
             least = max(3, (self._runs - runs) * _NAMED_PERCENT // 100)
             self._growers = heap.growers(before, heap.histogram(except_for=before), least=least)
-        self._trace = Trace.begin(self._runs)
+        if self._looked >= self._trace_due:
+            self._trace = Trace.begin(self._runs)
+            self._trace_due = self._looked + self._trace_pause_s
+            self._trace_pause_s *= _LONGER
 
     def _publish(self) -> None:
         self.published = json.dumps(

@@ -195,7 +195,7 @@ class Census:
         try:
             with brief_connection():
                 rows.retire([own], "stopped")
-                rows.retire_boot(self._main_boot, "not looked at any more: its cluster has ended")
+                rows.retire_boot(self._main_boot, rows.NOT_LOOKED_AT)
         except (Error, OSError) as error:
             log.warning("the row of this process stays open until it is found silent: %s", error)
 

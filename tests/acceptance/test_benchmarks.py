@@ -25,9 +25,14 @@ SMALL = {
         ("P3, 2 workers", "django-q2 tuned", "who used the processor", "submitting alone"),
     ),
     "latency": ("--db {db} --runs 4 --idle 1", ("p50", "idle:")),
+    "live_sockets": (
+        "--db {db} --sockets 25 --seconds 2",
+        ("25 sockets open", "p99", "frames a second and socket", "lost sockets 0", "KB a socket"),
+    ),
     "memory": ("--rounds 300", ("branches side by side", "rounds that wait", "nobody reads")),
     "queue_growth": ("--cycles 300", ("blocks_per_cycle",)),
     "history_size": ("--db {db} --share 0.002", ("90 days of 12 processes", "MB", "of the system")),
+    "monitoring": ("--db {db} --rounds 1 --seconds 0.5", ("idle: monitored", "2 runs/s: monitored")),
     "expressions": ("", ("to compile",)),
     "soak": ("--tasks 4 --blocks 5 --rounds 1 --settle 0.5 --workers 1", ("PSS in MB", "pusher", "sum")),
 }

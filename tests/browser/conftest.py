@@ -102,6 +102,23 @@ def live_value(page: Page, path: str) -> str:
     return page.locator(f'[data-live="{path}"]').first.get_attribute("data-value") or ""
 
 
+def drawn(page: Page, name: str) -> bool:
+    """Whether anything but the empty surface is on a canvas. Looks at a copy: reading it often costs the page."""
+    return bool(
+        page.evaluate(
+            """name => { const canvas = document.querySelector(`[data-vw-chart="${name}"]`);
+            const { width, height } = canvas;
+            const copy = Object.assign(document.createElement('canvas'), { width, height });
+            const context = copy.getContext('2d', { willReadFrequently: true });
+            context.drawImage(canvas, 0, 0);
+            const data = context.getImageData(0, 0, copy.width, copy.height).data;
+            const colours = new Set(); for (let i = 0; i < data.length; i += 4) if (data[i + 3]) colours.add(data[i]);
+            return colours.size > 3; }""",
+            name,
+        )
+    )
+
+
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     """Where a test may put screenshots."""

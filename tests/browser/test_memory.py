@@ -8,21 +8,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import House, live_value
+from tests.browser.conftest import House, drawn, live_value
 from tests.support.waiting import wait_until
-
-
-def drawn(page: Page, name: str) -> bool:
-    """Whether anything but the empty surface is on a canvas."""
-    return bool(
-        page.evaluate(
-            """name => { const canvas = document.querySelector(`[data-vw-chart="${name}"]`);
-            const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
-            const colours = new Set(); for (let i = 0; i < data.length; i += 4) if (data[i + 3]) colours.add(data[i]);
-            return colours.size > 3; }""",
-            name,
-        )
-    )
 
 
 def test_figures_move_and_a_collection_is_answered(
@@ -36,8 +23,11 @@ def test_figures_move_and_a_collection_is_answered(
     wait_until(lambda: page.wait_for_timeout(200) or live_value(page, "memory.sum") != before, 20, "the sum to move")
     assert drawn(page, "memory")
     page.click("[data-vw-range='1h']")
-    page.wait_for_function("document.querySelectorAll('[data-vw-legend=memory-history] li').length > 2")
-    assert drawn(page, "memory-history")
+    page.wait_for_url("**/admin/memory/?range=1h")
+    page.wait_for_function("document.querySelectorAll('[data-vw-legend=memory] li').length > 2")
+    assert drawn(page, "memory")
+    page.click("text=As table")
+    expect(page.locator("[data-vw-astable] tbody tr").first).to_contain_text("MB")
     page.screenshot(path=pictures / "memory.png", full_page=True)
 
     row = page.locator("tr[data-process]").filter(has_text=re.compile("worker 1"))

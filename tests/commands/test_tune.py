@@ -64,3 +64,49 @@ def test_a_refusal_has_exit_code_1_and_a_remedy_in_both_forms(
 def test_a_change_without_a_reason_is_wrong_usage() -> None:
     with pytest.raises(CommandError, match="--reason"):
         call_command("tune", "set", "max_retries", "5")
+
+
+def test_several_change_at_once_and_one_goes_back_to_its_first_value() -> None:
+    run("tune", "set", "max_retries", "7", "--reason", "short waits")
+
+    done = run("tune", "change", "cluster_timeout=7200", "cluster_retry=8000", "max_retries=", "--reason", "long runs")
+
+    assert done.code == 0, done.err
+    assert "cluster_timeout: first value → 7200" in done.out
+    assert run("tune", "get", "cluster_retry", "--json").json()["value"] == 8000
+    assert run("tune", "get", "max_retries", "--json").json()["source"] == "default"
+    history = run("tune", "history", "--json").json()["changes"]
+    assert [sorted(each["difference"]) for each in history] == [
+        ["cluster_retry", "cluster_timeout", "max_retries"],
+        ["max_retries"],
+    ]
+
+
+def test_several_are_scheduled_together_and_cancelled() -> None:
+    later = run("tune", "change", "pool_size=12", "pool_overflow=4", "--at", "tonight", "--reason", "quiet", "--json")
+
+    assert later.json()["state"] == "scheduled"
+    assert run("tune", "get", "pool_size", "--json").json()["value"] == 10
+    gone = run("tune", "cancel", str(later.json()["change"]), "--reason", "not tonight", "--json")
+    assert gone.json()["state"] == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("values", "code", "words"),
+    [
+        (("pool_size=12", "cluster_timeout=7200"), "not_allowed", "must be below the retry time"),
+        (("pool_size=12", "recycle=0"), "out_of_bounds", "from 1 to 1000000"),
+        (("pool_size=12", "nonsense=1"), "unknown_parameter", "tune list"),
+        (("pool_size",), "wrong_usage", "NAME=VALUE"),
+        (("pool_size=10",), "nothing_changed", "in force already"),
+    ],
+)
+def test_one_fault_keeps_all_of_them_out(values: tuple[str, ...], code: str, words: str) -> None:
+    refused = run("tune", "change", *values, "--reason", "because", "--json")
+    plain = run("tune", "change", *values, "--reason", "because")
+
+    assert refused.code == 1
+    assert refused.json()["error"]["code"] == code
+    assert words in plain.err
+    assert run("tune", "get", "pool_size", "--json").json()["value"] == 10
+    assert run("tune", "history", "--json").json()["changes"] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -67,6 +69,19 @@ class Console:
         found = re.search(words, self.text())
         assert found, f"the console ended without saying {words!r}: {self.text()}"
         return found
+
+    def manage(self, *arguments: str) -> Any:
+        """What a command says of this installation, as JSON."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments, "--json"],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return json.loads(done.stdout)
 
     def family(self) -> list[psutil.Process]:
         """Everything that runs below it now."""

@@ -54,7 +54,7 @@ def redis_answers(port: int = 6379, host: str = "127.0.0.1") -> bool:
 
 
 @contextmanager
-def _own_redis(directory: Path) -> Iterator[int]:
+def own_redis(directory: Path) -> Iterator[int]:
     """A Redis on a free port, without persistence."""
     directory.mkdir(parents=True, exist_ok=True)
     port = free_port()
@@ -95,6 +95,6 @@ def running_services(directory: Path) -> Iterator[dict[str, str]]:
             if redis_answers():
                 environment["VWED_TEST_REDIS_URL"] = "redis://127.0.0.1:6379/0"
             elif "redis-server" not in missing:
-                port = stack.enter_context(_own_redis(directory / "redis"))
+                port = stack.enter_context(own_redis(directory / "redis"))
                 environment["VWED_TEST_REDIS_URL"] = f"redis://127.0.0.1:{port}/0"
         yield environment

@@ -18,6 +18,7 @@ from scheduler.states import BlockCode, Status
 from storage import areas
 from storage.areas import NewLocation
 from storage.models import StorageLocation
+from vwed.alerts import present
 
 ROLES = ("Viewer", "Operator", "Engineer", "Administrator")
 
@@ -71,6 +72,13 @@ DETAIL: dict[str, Any] = {
 def task_file(label: str) -> bytes:
     """A ``.task`` file with one definition."""
     return json.dumps([{"label": label, "detail": json.dumps(DETAIL)}]).encode()
+
+
+@pytest.fixture(autouse=True)
+def counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The badge of alerts is counted with a test's first page only: each second of a slow test would cost a query."""
+    monkeypatch.setattr(present, "_COUNTS_S", 3600)
+    present.forget_counts()
 
 
 @pytest.fixture

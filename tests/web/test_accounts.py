@@ -130,3 +130,12 @@ def test_deleting_a_login_is_audited(bulk: bool, as_role: AsRole, people: dict[s
 def _dates(user: User) -> dict[str, str]:
     joined = user.date_joined
     return {"date_joined_0": joined.strftime("%Y-%m-%d"), "date_joined_1": joined.strftime("%H:%M:%S")}
+
+
+def test_who_signs_in_without_having_asked_for_a_page_begins_on_the_overview(people: dict[str, User]) -> None:
+    client = Client()
+
+    answer = client.post("/admin/login/", {"username": "viewer", "password": "role-password-1"}, follow=True)
+
+    assert answer.redirect_chain[-1][0] == "/admin/"
+    assert answer.status_code == 200

@@ -13,7 +13,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 
 from scheduler import clock
-from scheduler.models import AuditEntry, CachedValue, ProcessRow
+from scheduler.models import AuditEntry, CachedValue
 from tests.web.conftest import ROLES
 from vwed.roles import ROLES as GIVEN
 
@@ -134,21 +134,6 @@ def test_signing_in_does_not_lead_to_another_host(people: dict[str, User]) -> No
     )
 
     assert answer["Location"].startswith("/")
-
-
-def test_healthz_needs_no_database(client: Client) -> None:
-    assert client.get("/healthz").content == b"ok\n"
-
-
-def test_readyz_wants_a_cluster_that_consumes(client: Client, db: None) -> None:
-    before = client.get("/readyz")
-    now = clock.now()
-    ProcessRow.objects.create(name="worker-1", role="worker", boot_id="b", host="h", pid=1, started_at=now, beat_at=now)
-    after = client.get("/readyz")
-
-    assert (before.status_code, before.json()["checks"]["database"]) == (503, "ok")
-    assert "manage.py cluster" in before.json()["checks"]["cluster"]
-    assert (after.status_code, after.json()["ready"]) == (200, True)
 
 
 @pytest.mark.django_db

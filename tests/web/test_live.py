@@ -309,6 +309,24 @@ def test_a_slow_reader_gets_the_latest_and_nothing_piles_up(as_role: Callable[[s
     run(scenario)
 
 
+def test_a_browser_that_has_gone_is_no_failure_of_the_sender(as_role: Callable[[str], Client]) -> None:
+    viewer = as_role("Viewer")
+
+    async def scenario(house: House) -> None:
+        async def vanished(message: dict[str, Any]) -> None:
+            if message["type"] == "websocket.send":
+                raise ConnectionResetError("the browser has gone")
+
+        consumer = await _stuck_consumer(house, viewer, vanished)
+        sender = consumer._sender
+        assert sender is not None
+        await _until(sender.done)
+        assert sender.exception() is None
+        await consumer.disconnect(1006)
+
+    run(scenario)
+
+
 async def _stuck_consumer(
     house: House, client: Client, send: Callable[[dict[str, Any]], Awaitable[None]]
 ) -> LiveConsumer:

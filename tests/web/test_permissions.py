@@ -18,6 +18,7 @@ from tests.web.conftest import ROLES, task_file
 
 PAGES = {
     "/admin/": ROLES,
+    "/admin/?wall=1&range=24h": ROLES,
     "/admin/scheduler/taskrecord/": ROLES,
     "/admin/scheduler/taskdefinition/": ROLES,
     "/admin/scheduler/cachedvalue/": ROLES,
@@ -31,6 +32,14 @@ PAGES = {
     "/admin/alerts/rules/": ROLES,
     "/admin/alerts/rules/disk/": ("Engineer", "Administrator"),
     "/admin/memory/": ROLES,
+    "/admin/database/": ROLES,
+    "/admin/database/?show=long": ROLES,
+    "/admin/live/poll/?t=database": ROLES,
+    "/admin/settings/": ROLES,
+    "/admin/settings/history/": ROLES,
+    "/admin/settings/export/": ROLES,
+    "/admin/settings/import/": ("Engineer", "Administrator"),
+    "/admin/settings/clusters/": ("Engineer", "Administrator"),
     "/admin/live/poll/?t=memory": ROLES,
     "/admin/live/poll/?t=overview": ROLES,
     "/admin/scheduler/auditentry/": ("Operator", "Engineer", "Administrator"),

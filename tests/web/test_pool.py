@@ -40,7 +40,7 @@ print("idle", *local_pool())
 def test_the_pool_has_the_agreed_figures() -> None:
     made = databases.complete(dict(MYSQL), web=True)
 
-    assert made["ENGINE"] == "dj_db_conn_pool.backends.mysql"
+    assert made["ENGINE"] == "vwed.pooled_mysql"
     assert made["POOL_OPTIONS"] == {"POOL_SIZE": 10, "MAX_OVERFLOW": 20, "RECYCLE": 600, "TIMEOUT": 30}
     assert made["CONN_MAX_AGE"] == 0
 

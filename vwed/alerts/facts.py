@@ -13,6 +13,7 @@ from django.db.models import Q
 from scheduler.models import ProcessRow, ServiceRow
 from scheduler.selectors import BEAT_GONE_S
 from vwed.alerts.rules import Rule
+from vwed.monitoring.processes import ENDED_IN_ORDER
 
 #: Rows that one look reads at most of each table.
 ROW_LIMIT = 500
@@ -20,8 +21,6 @@ ROW_LIMIT = 500
 ENDED_ASKED = timedelta(minutes=5)
 #: How long a process that died is looked at; its seat is served again long before, or never.
 DEATH_SHOWN = timedelta(hours=1)
-#: Causes of an end that nobody needs to know of.
-_IN_ORDER = ("ended", "stopped", "recycled", "")
 _COLUMNS = (
     *("name", "role", "boot_id", "host", "pid", "seat", "started_at", "beat_at", "ended_at", "cause", "draining"),
     *("current_record", "current_block", "current_since", "sample"),
@@ -49,7 +48,7 @@ class Facts:
 def read(now: datetime, rules: Mapping[str, Rule]) -> Facts:
     """Read them: two queries."""
     alive = Q(ended_at__isnull=True, beat_at__gte=now - timedelta(seconds=BEAT_GONE_S))
-    bad = Q(ended_at__gte=now - DEATH_SHOWN) & ~Q(cause__in=_IN_ORDER)
+    bad = Q(ended_at__gte=now - DEATH_SHOWN) & ~Q(cause__in=ENDED_IN_ORDER)
     ended = Q(ended_at__gte=now - ENDED_ASKED, role="worker")
     rows = list(ProcessRow.objects.filter(alive | bad | ended).only(*_COLUMNS).order_by("-beat_at")[:ROW_LIMIT])
     return Facts(
@@ -57,7 +56,7 @@ def read(now: datetime, rules: Mapping[str, Rule]) -> Facts:
         host=socket.gethostname()[:128],
         rules=rules,
         live=[row for row in rows if row.ended_at is None],
-        died=[row for row in rows if row.ended_at is not None and row.cause not in _IN_ORDER],
+        died=[row for row in rows if row.ended_at is not None and row.cause not in ENDED_IN_ORDER],
         ended=[row for row in rows if row.ended_at is not None and row.role == "worker"],
         services=list(ServiceRow.objects.order_by("name")[:ROW_LIMIT]),
     )

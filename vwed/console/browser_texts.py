@@ -6,11 +6,14 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from scheduler.states import FACES, Status
 from vwed.alerts import words
 from vwed.alerts.rules import SEVERITIES
+from vwed.console.memory_words import PROCESS_LOOKS, verdict_word
 from vwed.console.overview import LOADS, reason_texts
+from vwed.monitoring.growth import Verdict
 
 
 def browser_texts() -> dict[str, Any]:
@@ -39,8 +42,12 @@ def browser_texts() -> dict[str, Any]:
         "loads": {"true": str(LOADS[True]), "false": str(LOADS[False]), "null": str(LOADS[None])},
         "inGroup": _("%(what)s in group %(group)s"),
         "idle": _("idle"),
-        "draining": _("draining"),
+        "processes": {state: [look.icon, look.tone, str(look.word)] for state, look in PROCESS_LOOKS.items()},
+        "verdicts": {str(code): verdict_word(code) for code in Verdict},
+        "limit": pgettext("chart", "limit"),
+        "afterRuns": _("%(n)s runs"),
         "none": _("–"),
+        "perMinute": _("%(n)s a minute"),
         "oldest": _("oldest"),
         "others": _("others"),
         "selectFirst": _("Select at least one run."),

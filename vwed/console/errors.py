@@ -6,11 +6,17 @@ import sys
 
 from django.contrib import admin
 from django.db import DatabaseError, InterfaceError, OperationalError, ProgrammingError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
+from vwed.database.exhaustion import PoolExhausted, server_is_full
+
+#: Seconds after which a page that found no database tries again.
+RETRY_S = 5
+#: Addresses that scripts ask: they get words as JSON.
+_FOR_SCRIPTS = ("/admin/live/", "/admin/monitoring/")
 _UNPREPARED = ("no such table", "no such column", "(1146,", "(1054,")
 
 
@@ -64,7 +70,21 @@ def broken(request: HttpRequest) -> HttpResponse:
 
 
 def database_gone(request: HttpRequest, error: Exception) -> HttpResponse:
-    """503: the database does not answer, or is not prepared."""
+    """503: the database does not answer, has no connection left, or is not prepared."""
+    if isinstance(error, PoolExhausted):
+        return _later(
+            request,
+            "pool_exhausted",
+            _("All database connections are in use"),
+            _("If it happens again: the Database page shows connections that hang; the pool is a setting."),
+        )
+    if server_is_full(error):
+        return _later(
+            request,
+            "server_full",
+            _("The database server takes no more connections"),
+            _("Raise max_connections, or make pools smaller: manage.py db_connections tells who holds them."),
+        )
     if isinstance(error, OperationalError | ProgrammingError) and any(mark in str(error) for mark in _UNPREPARED):
         return _bare(
             request,
@@ -73,14 +93,21 @@ def database_gone(request: HttpRequest, error: Exception) -> HttpResponse:
             _("Its tables do not fit this version of the program."),
             _("Run: manage.py migrate"),
         )
-    return _bare(
+    return _later(
         request,
-        503,
+        "database_unreachable",
         _("The database does not answer"),
-        _("Tasks that are running go on. This page tries again in 5 s."),
         _("Check that the database server runs and that DATABASE_URL is right."),
-        retry=5,
     )
+
+
+def _later(request: HttpRequest, code: str, title: str, remedy: str) -> HttpResponse:
+    """503 that passes: a page that tries again by itself, or a document for a script that does."""
+    if request.path.startswith(_FOR_SCRIPTS):
+        content = {"error": {"code": code, "message": title, "remedy": remedy}}
+        return JsonResponse(content, status=503, headers={"Retry-After": str(RETRY_S), "Cache-Control": "no-store"})
+    text = _("Tasks that are running go on. This page tries again in 5 s.")
+    return _bare(request, 503, title, text, remedy, retry=RETRY_S)
 
 
 def _framed(request: HttpRequest, status: int, icon: str, title: str, text: str, remedy: str) -> HttpResponse:

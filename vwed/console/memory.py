@@ -17,10 +17,10 @@ from scheduler import clock
 from scheduler.models import Probe
 from scheduler.probes.kinds import ANSWERING, KIND_LABELS, Kind, State
 from vwed.admin_base import page
-from vwed.console import background, chips
+from vwed.console import background, charts
 from vwed.console.chips import Look
 from vwed.console.formats import moment
-from vwed.console.memory_words import ACTIONS, PROBE_STATES, UNKNOWN, Action, subject_word, verdict_look
+from vwed.console.memory_words import ACTIONS, PROBE_STATES, PROCESS_LOOKS, UNKNOWN, Action, subject_word, verdict_look
 from vwed.console.permit import require_view
 from vwed.models import Growth
 from vwed.monitoring import memory as monitoring
@@ -30,18 +30,11 @@ from vwed.monitoring.growth import RUNS, SYSTEM, Verdict
 from vwed.monitoring.ledger import LedgerEntry, read_ledger
 from vwed.monitoring.memory import Memory
 from vwed.monitoring.processes import ProcessView
-from vwed.monitoring.ranges import RANGES
 from vwed.monitoring.verdicts import sentence
 
 #: Lines of the chart of generations, and rows of each list of what grows.
 GENERATIONS, GROWERS = 6, 8
 VIEW, PROBE = "scheduler.view_processrow", "scheduler.probe_processrow"
-_LOOKS: Mapping[str, Look] = {
-    processes.ALIVE: chips.ALIVE,
-    processes.LATE: chips.LATE,
-    processes.DRAINING: chips.DRAINING,
-    processes.GONE: chips.GONE,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +80,9 @@ def memory(request: HttpRequest) -> HttpResponse:
         "rows": [_row(each, present.verdicts, live["memory"]["p"], slopes, may_probe) for each in present.processes],
         "further": max(0, len(present.live) - monitoring.FRAME_PROCESSES),
         "may_probe": may_probe,
-        "ranges": [name for name in RANGES if name != "live"],
+        "card": charts.memory_card(stacked=request.GET.get("memory") != "lines", ranges=True),
+        "range": charts.chosen_range(request),
+        "range_names": charts.range_names(),
         "history_url": reverse("admin:monitoring_history"),
         "generations": _lines(found, present),
         "growers": _growers(found),
@@ -120,7 +115,7 @@ def _row(
     recyclable = may_probe and is_worker and each.alive and each.state != processes.DRAINING
     return Row(
         process=each,
-        look=_LOOKS[each.state],
+        look=PROCESS_LOOKS[each.state],
         live=f"memory.p.{each.key}" if str(each.key) in figures else "",
         verdict=verdict_look(growth),
         verdict_title=sentence(growth) if growth is not None else "",

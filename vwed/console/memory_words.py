@@ -10,8 +10,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from scheduler.probes.kinds import KIND_LABELS, Kind, State
+from vwed.console import chips
 from vwed.console.chips import Look
 from vwed.models import Growth
+from vwed.monitoring import processes
 from vwed.monitoring.growth import RUNS, SYSTEM, Verdict
 
 #: How a verdict looks, by its code.
@@ -20,6 +22,13 @@ VERDICTS: Mapping[str, Look] = {
     Verdict.FLAT: Look("check", "good", gettext_lazy("flat")),
     Verdict.GROWS: Look("trending_up", "bad", gettext_lazy("grows")),
     Verdict.ALLOCATOR: Look("info", "wait", gettext_lazy("kept by the allocator")),
+}
+#: How a process looks, by its state.
+PROCESS_LOOKS: Mapping[str, Look] = {
+    processes.ALIVE: chips.ALIVE,
+    processes.LATE: chips.LATE,
+    processes.DRAINING: chips.DRAINING,
+    processes.GONE: chips.GONE,
 }
 PROBE_STATES: Mapping[str, Look] = {
     State.ASKED: Look("schedule", "idle", gettext_lazy("asked")),
@@ -81,6 +90,11 @@ BY_KIND: Mapping[str, Action] = {action.kind: action for action in ACTIONS}
 def verdict_look(growth: Growth | None) -> Look | None:
     """Icon, tone and word of a verdict; nothing without one."""
     return VERDICTS.get(growth.verdict, UNKNOWN) if growth is not None else None
+
+
+def verdict_word(code: str | None) -> str:
+    """The word of a verdict by its code; empty before the first one."""
+    return str(VERDICTS.get(code, UNKNOWN).word) if code else ""
 
 
 def subject_word(subject: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -15,7 +15,13 @@ from scheduler.models import TaskDefinition, TaskRecord
 from scheduler.sentences import wait_sentence
 from scheduler.states import FACES, Status
 from storage.models import StorageLocation
+from vwed.console import charts
+from vwed.console.memory_words import PROCESS_LOOKS, verdict_word
 from vwed.live.topics import TOPICS
+from vwed.monitoring.processes import ALIVE
+
+#: The charts of a wall display.
+WALL_CHARTS = ("memory", "status", "throughput", "latency")
 
 #: Order in which the overview names the active states.
 _STATES = (
@@ -38,10 +44,17 @@ LOADS: Mapping[bool | None, Promise] = {
 
 
 def overview_context(request: HttpRequest) -> dict[str, Any]:
-    """Numbers, reasons, steps of "Get started". At most 12 queries."""
+    """Numbers, reasons, charts, steps of "Get started". At most 18 queries.
+
+    The address holds the state: ``range`` of time, ``memory=lines`` instead of areas, ``wall=1`` for a wall display.
+    """
     if not request.user.has_perm(TOPICS["overview"].permission):
         return {"live": None}
     overview = TOPICS["overview"].reader()()
+    wall = request.GET.get("wall") == "1"
+    pooled, stacked = overview["db"]["pool"] is not None, request.GET.get("memory") != "lines"
+    database = _database_url()
+    cards = charts.overview_cards(pooled=pooled, stacked=stacked, database_url=database)
     return {
         "live": {"overview": overview},
         "topics": "overview",
@@ -51,8 +64,23 @@ def overview_context(request: HttpRequest) -> dict[str, Any]:
         ],
         "reasons": [_reason(row) for row in overview["why"]["rows"]],
         "workers": [_worker(row) for row in overview["w"]],
-        "steps": _steps(request),
+        "verdict": verdict_word(overview["mem"]["v"]),
+        "cards": [card for card in cards if card.name in WALL_CHARTS] if wall else cards,
+        "range": charts.chosen_range(request),
+        "range_names": charts.range_names(),
+        "history_url": reverse("admin:monitoring_history"),
+        "database_url": database,
+        "steps": [] if wall else _steps(request),
+        **({"wall": True, "is_nav_sidebar_enabled": False} if wall else {}),
     }
+
+
+def _database_url() -> str:
+    """The page about the database; that of the processes as long as there is none."""
+    try:
+        return reverse("admin:database")
+    except NoReverseMatch:
+        return reverse("admin:services")
 
 
 def reason_texts() -> dict[str, str]:
@@ -110,17 +138,9 @@ def _reason_url(code: str) -> str:
 
 
 def _worker(row: list[Any]) -> dict[str, Any]:
-    name, record, label, block, since, size, runs, draining = row
-    return {
-        "name": name,
-        "record": record,
-        "label": label,
-        "block": block,
-        "since": since,
-        "bytes": size,
-        "runs": runs,
-        "draining": draining,
-    }
+    names = ("seat", "record", "label", "block", "since", "bytes", "runs", "state", "recycle_in", "name")
+    worker = dict(zip(names, row, strict=True))
+    return {**worker, "look": None if worker["state"] == ALIVE else PROCESS_LOOKS[worker["state"]]}
 
 
 def _steps(request: HttpRequest) -> list[dict[str, Any]]:

@@ -29,6 +29,7 @@ _RECORDS, _LOCATIONS = "admin:scheduler_taskrecord_changelist", "admin:storage_s
 _QUESTIONS = (
     (gettext_lazy("Locks left behind"), _LOCATIONS, "state=left", "storage.view_storagelocation"),
     (gettext_lazy("Runs with locks left behind"), _RECORDS, "locks=left&periodic=1", "scheduler.view_taskrecord"),
+    (gettext_lazy("Roll settings back"), "admin:settings_history", "", "vwed.rollback_settingchange"),
     (gettext_lazy("Runs that need a decision"), _RECORDS, "status=interrupted&periodic=1", "scheduler.view_taskrecord"),
 )
 
@@ -91,7 +92,10 @@ def _questions(request: HttpRequest, term: str) -> Iterator[SearchResult]:
     for title, view, query, permission in _QUESTIONS:
         if request.user.has_perm(permission) and any(term in _in(name, title).lower() for name in ("en", "zh-hans")):
             yield SearchResult(
-                title=str(title), description=_("List"), link=f"{reverse(view)}?{query}", icon="filter_alt"
+                title=str(title),
+                description=_("List"),
+                link=f"{reverse(view)}?{query}" if query else reverse(view),
+                icon="filter_alt",
             )
 
 

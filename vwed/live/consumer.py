@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from typing import Any
@@ -61,7 +62,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         except Full:
             await self.close(TOO_MANY_SOCKETS)
             return
-        sender = self._send_frames()
+        sender = self._send_while_heard()
         self._sender = self._broadcaster.background.task("live-sender", sender, context=f"login {self.login[0]}")
 
     async def disconnect(self, code: int) -> None:
@@ -120,6 +121,11 @@ class LiveConsumer(AsyncWebsocketConsumer):
             "deny": denied,
         }
         self._notices.append(frames.dumps({"v": frames.VERSION, "hello": hello}))
+
+    async def _send_while_heard(self) -> None:
+        # A browser that has gone is no failure; ``disconnect`` is on its way.
+        with contextlib.suppress(OSError):
+            await self._send_frames()
 
     async def _send_frames(self) -> None:
         """Send the newest frame whenever there is one; a reader that takes too long is closed."""

@@ -41,7 +41,7 @@ def read_figures(now: datetime, processes: Sequence[ProcessRow]) -> Figures:
     figures["queue_age_ms"] = _milliseconds(now - oldest) if oldest is not None else 0
     figures["requests_pending"] = StorageRequest.objects.filter(state=RequestState.PENDING).count()
     figures["alerts_open"] = Alert.objects.filter(cleared_at=None).count()
-    figures |= _latency(now) | _weights(processes)
+    figures |= read_latency(now) | _weights(processes)
     figures["connections"], limit = server_connections(list(processes))
     if limit is not None:
         figures["connection_limit"] = limit
@@ -55,7 +55,8 @@ def _milliseconds(age: timedelta) -> int:
     return max(0, round(age.total_seconds() * 1000))
 
 
-def _latency(now: datetime) -> Figures:
+def read_latency(now: datetime) -> Figures:
+    """Quantiles of the time from submission to the first block, in ms; empty without a run in the window. One query."""
     started = TaskRecord.objects.filter(
         created_at__gte=now - LATENCY_WINDOW, first_block_at__isnull=False, due_at=None
     ).order_by("-created_at")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class PoolFigures(NamedTuple):
@@ -20,10 +20,32 @@ def local_pool() -> PoolFigures | None:
 
     if "POOL_OPTIONS" not in settings.DATABASES["default"]:
         return None
+    pool = _pool()
+    if pool is None:
+        return PoolFigures(0, int(settings.DATABASES["default"]["POOL_OPTIONS"]["POOL_SIZE"]), 0, 0)
+    return PoolFigures(pool.checkedout(), pool.size(), max(0, pool.overflow()), pool.tally.waits)
+
+
+def local_details() -> dict[str, Any]:
+    """What else is told of the pool: empty before its first connection.
+
+    ``max_overflow``, ``timeouts`` (waits in vain), ``waiting`` now, ``longest_ms`` wait, ``ids`` of the connections as
+    the server lists them.
+    """
+    pool = _pool()
+    if pool is None:
+        return {}
+    tally = pool.tally
+    return {
+        "max_overflow": pool.most_overflow,
+        "timeouts": tally.timeouts,
+        "waiting": tally.waiting,
+        "longest_ms": round(tally.longest_s * 1000),
+        "ids": sorted(tally.ids.copy()),
+    }
+
+
+def _pool() -> Any:
     from dj_db_conn_pool.core import pool_container
 
-    size = int(settings.DATABASES["default"]["POOL_OPTIONS"]["POOL_SIZE"])
-    if not pool_container.has("default"):
-        return PoolFigures(0, size, 0, 0)
-    pool = pool_container.get("default")
-    return PoolFigures(pool.checkedout(), pool.size(), max(0, pool.overflow()), 0)
+    return pool_container.get("default") if pool_container.has("default") else None

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db.models import Q
 
+from scheduler.housekeeping.rows import NOT_LOOKED_AT
 from scheduler.models import ProcessRow
 from scheduler.selectors import BEAT_GONE_S, BEAT_LATE_S
 from vwed.monitoring import series
@@ -18,6 +19,9 @@ from vwed.monitoring import series
 GONE_SHOWN = timedelta(minutes=10)
 #: Processes read at most: the live ones first.
 PROCESS_LIMIT = 500
+
+#: Causes of an end that nobody needs to know of.
+ENDED_IN_ORDER = ("ended", "stopped", "recycled", NOT_LOOKED_AT, "")
 
 ALIVE, LATE, DRAINING, GONE = "alive", "late", "draining", "gone"
 
@@ -69,6 +73,7 @@ class ProcessView:
     asyncio_tasks: int | None = None
     connections: int | None = None
     connection_ids: tuple[int, ...] = ()
+    busy_waits: int | None = None
     background_open: int | None = None
     recycle_in: int | None = None
     background: Mapping[str, Any] = field(default_factory=dict)
@@ -171,6 +176,7 @@ def _view(row: ProcessRow, depth: int, parent: ProcessRow | None, name: str, now
         gc=tuple(sample["gc"]) if sample.get("gc") else None,
         leaked_by=tuple(sample.get("leaked_by") or ()),
         connection_ids=tuple(sample.get("connection_ids") or ()),
+        busy_waits=sample.get("busy_waits"),
         recycle_in=max(0, limit - row.runs) if limit else None,
         background=background,
         background_open=_whole(sample, "background_open"),

@@ -84,11 +84,18 @@ CHARTS: Mapping[str, tuple[Line, ...]] = {
         Line("size", pgettext_lazy("chart", "size"), "pool_size"),
     ),
     "queue_age": (Line("oldest", pgettext_lazy("chart", "oldest ready run"), "queue_age_ms"),),
+    "requests": (Line("pending", pgettext_lazy("chart", "waiting for a location"), "requests_pending"),),
     "connections": (
         Line("connections", pgettext_lazy("chart", "connections"), "connections"),
         Line("limit", pgettext_lazy("chart", "limit"), "connection_limit"),
     ),
 }
+
+
+def newest(chart: str, figures: Mapping[str, Any]) -> dict[str, float | None]:
+    """The lines of a chart of the whole system at one slot, as ``read_chart`` would tell them."""
+    triples = {line.name: (line, as_triple(figures.get(line.figure, line.absent))) for line in CHARTS[chart]}
+    return {name: None if found is None else _short(found[0] * line.scale) for name, (line, found) in triples.items()}
 
 
 def read_chart(chart: str, range_name: str, now: datetime) -> dict[str, Any]:

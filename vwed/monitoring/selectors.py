@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, Min, Sum
+from django.db.models import Count, Min, Q, Sum
 
 from scheduler import clock, selectors
 from scheduler.models import EndedCounter, ProcessRow, TaskRecord
 from scheduler.states import Status
-from storage.models import StorageRequest
+from storage.models import StorageLocation, StorageRequest
 from storage.states import RequestKind, RequestState
+from vwed.models import Growth, SystemSample
+from vwed.models.monitoring import Resolution
+from vwed.monitoring import series
+from vwed.monitoring.growth import SYSTEM
 from vwed.monitoring.pool import PoolFigures, local_pool
+from vwed.monitoring.processes import ENDED_IN_ORDER
 
 #: Workers shown one by one; more are counted.
 WORKER_LIMIT = 32
 #: Runs that latency is computed from, at most.
 LATENCY_SAMPLE = 2000
+#: How long a worker that has gone keeps its row, so that one sees that it has.
+GONE_SHOWN = timedelta(minutes=1)
+GONE_LIMIT = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes of one process: proportional set where it was measured, else resident."""
+    """Bytes of one process, by the name of its line: its proportional share where the kernel tells, else all of it."""
 
     name: str
-    role: str
     bytes: int
 
 
@@ -46,16 +53,40 @@ class Now:
     connections: int
     connection_limit: int | None
     pool: PoolFigures | None
+    #: Requests for locations that wait.
+    requests: int
+    #: The newest slot of the history: its start, and its figures (``vwed.monitoring.figures``).
+    slot: tuple[int, Mapping[str, int]] | None
+    #: Ready runs by queue.
+    ages: Sequence[selectors.QueueAge]
     labels: Mapping[str, str] = field(default_factory=dict)
+    #: Key of a process → name of its line in charts; who has no line is dead and not closed yet.
+    names: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def memory(self) -> list[Memory]:
-        """Memory of every live process that was sampled."""
-        return [
-            Memory(row.name, row.role, int(size))
-            for row in self.processes
-            if (size := row.sample.get("pss") or row.sample.get("rss"))
-        ]
+        """Memory of every live process that was sampled, the largest first."""
+        sized = [(self.names.get(row.pk), weight(row)) for row in self.processes]
+        found = [Memory(name, size) for name, size in sized if name is not None and size]
+        return sorted(found, key=lambda each: (-each.bytes, each.name))
+
+    @property
+    def served(self) -> set[str]:
+        """The queues that some live cluster serves."""
+        pushers = [row for row in self.processes if row.role == "pusher" and not row.draining]
+        return {queue for row in pushers for queue in row.queues.split(",") if queue}
+
+    @property
+    def memory_kind(self) -> str:
+        """What the sum of the memory is made of: the coarsest that any process has; empty without a sample."""
+        kinds = {next((kind for kind in KINDS if row.sample.get(kind)), "") for row in self.processes}
+        return max((kind for kind in kinds if kind), key=KINDS.index, default="").upper()
+
+    @property
+    def workers(self) -> list[ProcessRow]:
+        """The live workers that sit somewhere, by the names of their seats."""
+        rows = [row for row in self.processes if row.role == "worker" and row.pk in self.names]
+        return sorted(rows, key=lambda row: _natural(self.names[row.pk]))
 
     @property
     def sampled(self) -> datetime | None:
@@ -68,13 +99,28 @@ class Now:
         return any(row.role in ("worker", "pusher") and not row.draining for row in self.processes)
 
 
+#: What a process weighs: the first of these that the kernel tells.
+KINDS = ("pss", "uss", "rss")
+
+
+def weight(row: ProcessRow) -> int:
+    """Bytes of a process: PSS, else USS, else RSS; 0 as long as nobody has measured it."""
+    return int(next((size for kind in KINDS if (size := row.sample.get(kind))), 0))
+
+
+def _natural(name: str) -> tuple[str, int]:
+    """``worker 10`` after ``worker 9``."""
+    words, _, number = name.rpartition(" ")
+    return (words, int(number)) if number.isdecimal() else (name, 0)
+
+
 def read_now() -> Now:
-    """Everything that changes every second: 6 queries."""
+    """Everything that changes every second: 9 queries."""
     at = clock.now()
     counts = selectors.active_counts()
     processes = list(selectors.live_processes(at))
     hour = _ended(at - timedelta(hours=1))
-    ages = [age.oldest for age in selectors.queue_ages() if age.oldest]
+    ages = selectors.queue_ages()
     connections, limit = server_connections(processes)
     running = [row.current_record for row in processes if row.current_record][:WORKER_LIMIT]
     labels = dict(TaskRecord.objects.filter(record_id__in=running).values_list("record_id", "label")) if running else {}
@@ -86,12 +132,23 @@ def read_now() -> Now:
         finished_per_minute=sum(n for (minute, status), n in hour.items() if minute == last_minute and _well(status)),
         failed_last_hour=sum(n for (_, status), n in hour.items() if not _well(status) and status != Status.CANCELLED),
         ended_last_hour=sum(hour.values()),
-        oldest_ready=min(ages, default=None),
+        oldest_ready=min((age.oldest for age in ages if age.oldest), default=None),
         connections=connections,
         connection_limit=limit,
         pool=pool_of(processes),
+        requests=StorageRequest.objects.filter(state=RequestState.PENDING).count(),
+        slot=_newest_slot(at),
+        ages=ages,
         labels=labels,
+        names=series.assign(processes, series.known_series()),
     )
+
+
+def _newest_slot(at: datetime) -> tuple[int, Mapping[str, int]] | None:
+    """What was copied last, unless that is too old to be the present. One query."""
+    since = int((at - timedelta(minutes=1)).timestamp())
+    rows = SystemSample.objects.filter(resolution=Resolution.FINE, at_s__gte=since).order_by("-at_s")
+    return rows.values_list("at_s", "figures").first()
 
 
 def _well(status: str) -> bool:
@@ -140,20 +197,39 @@ def pool_of(processes: list[ProcessRow]) -> PoolFigures | None:
 
 @dataclass(frozen=True, slots=True)
 class Slow:
-    """What is read every few seconds: reasons for waiting, and latency."""
+    """What is read every few seconds: reasons for waiting, latency, locations, the verdict on memory, lost workers."""
 
     at: datetime
     reasons: list[tuple[str, Mapping[str, Any], int, int]]
     latency_ms: tuple[int, int, int] | None
+    #: Locations that hold a load, and all of them.
+    locations: tuple[int, int] = (0, 0)
+    #: What the leak watch says of the whole system; empty before its first word.
+    verdict: str = ""
+    gone: Sequence[ProcessRow] = ()
 
 
-def read_slow() -> Slow:
-    """Reasons and latency of the last five minutes: at most 7 queries."""
-    at = clock.now()
-    return Slow(at, _reasons(), _latency(at))
+def read_slow(now: Now) -> Slow:
+    """Reasons, latency of the last five minutes and the rest, of the same moment as ``now``: at most 8 queries."""
+    at = now.at
+    locations = StorageLocation.objects.aggregate(n=Count("id"), filled=Count("id", filter=Q(filled=True)))
+    return Slow(
+        at,
+        _reasons(now),
+        _latency(at),
+        locations=(locations["filled"], locations["n"]),
+        verdict=Growth.objects.filter(subject=SYSTEM).values_list("verdict", flat=True).first() or "",
+        gone=_gone_workers(at),
+    )
 
 
-def _reasons() -> list[tuple[str, Mapping[str, Any], int, int]]:
+def _gone_workers(at: datetime) -> list[ProcessRow]:
+    """Workers that ended lately and not because they should, the newest first. One query."""
+    rows = ProcessRow.objects.filter(role="worker", ended_at__gte=at - GONE_SHOWN).exclude(cause__in=ENDED_IN_ORDER)
+    return list(rows.order_by("-ended_at")[:GONE_LIMIT])
+
+
+def _reasons(now: Now) -> list[tuple[str, Mapping[str, Any], int, int]]:
     """Why runs do not move: (code, arguments, number of runs, oldest in epoch ms), oldest first."""
     groups = selectors.waiting_groups()
     searches = _searches() if any(group.code == "location" for group in groups) else []
@@ -165,9 +241,8 @@ def _reasons() -> list[tuple[str, Mapping[str, Any], int, int]]:
     first = decisions.values_list("ended_at", "created_at").first()
     if first is not None:
         rows.append(("decision", {}, decisions.count(), clock.at_ms(first[0] or first[1])))
-    served = selectors.serving_queues()
-    for age in selectors.queue_ages():
-        if age.queue not in served and age.oldest is not None:
+    for age in now.ages:
+        if age.queue not in now.served and age.oldest is not None:
             rows.append(("nobody", {"queue": age.queue}, age.ready, clock.at_ms(age.oldest)))
     return sorted(rows, key=lambda row: row[3])
 

@@ -50,6 +50,7 @@ def run(sock: socket.socket, fleet: Fleet) -> None:
     config = uvicorn.Config(
         SimulatorApp(fleet),
         lifespan="on",
+        log_config=None,  # as every process logs
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=1,

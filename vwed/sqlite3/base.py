@@ -82,7 +82,10 @@ def _wait_for(statement: Callable[[], T], patience_s: float) -> T:
     looks = 0
     while True:
         try:
-            return statement()
+            found = statement()
+            if looks:
+                _count_wait()
+            return found
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise
@@ -92,3 +95,10 @@ def _wait_for(statement: Callable[[], T], patience_s: float) -> T:
                 raise
         looks += 1
         time.sleep(_EAGER_S if looks <= _EAGER_LOOKS else _PATIENT_S)
+
+
+def _count_wait() -> None:
+    """A statement had to wait. Threads of a web process may lose a count now and then: it is a figure, no account."""
+    from scheduler.process import current  # the scheduler's models need this backend first
+
+    current().busy_waits += 1

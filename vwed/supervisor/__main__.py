@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 import time
+from functools import partial
 
 from vwed.supervisor.loop import Supervisor
 from vwed.supervisor.plan import Plan, receive
@@ -13,8 +14,24 @@ from vwed.supervisor.plan import Plan, receive
 PATIENCE_S = 30.0
 
 
-def say(text: str) -> None:
-    """To the terminal, at once."""
+class Say:
+    """Tells whoever reads the output: a person, or a collector of JSON lines."""
+
+    def __init__(self, log_format: str) -> None:
+        self._write = _line
+        if log_format != "text":
+            # Only then: it is a third of a megabyte that nobody else needs here.
+            from vwed import logs
+
+            logs.configure(logs.configuration(log_format))
+            self._write = partial(logs.announce, form=log_format, write=_line)
+
+    def __call__(self, text: str) -> None:
+        """At once."""
+        self._write(text)
+
+
+def _line(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
@@ -22,19 +39,20 @@ def say(text: str) -> None:
 class WhenUp:
     """Asks the web process until it answers, then says once where to click and how to log in."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, say: Say) -> None:
         self._plan = plan
+        self._say = say
         self._since = time.monotonic()
         self._complained = False
 
     def __call__(self) -> bool:
         """Whether it has answered."""
         if self._answers():
-            say("\n".join(self._plan.announcement))
+            self._say("\n".join(self._plan.announcement))
             return True
         if not self._complained and time.monotonic() - self._since > PATIENCE_S:
             self._complained = True
-            say(f"The web process has not answered for {PATIENCE_S:g} s; its messages are above.")
+            self._say(f"The web process has not answered for {PATIENCE_S:g} s; its messages are above.")
         return False
 
     def _answers(self) -> bool:
@@ -51,8 +69,9 @@ class WhenUp:
 def main(descriptor: int) -> None:
     """Until Ctrl-C or SIGTERM."""
     plan = receive(descriptor)
+    say = Say(plan.log_format)
     say(f"Starting {', '.join(program.name for program in plan.programs)} …")
-    Supervisor(plan.programs, say).run(WhenUp(plan))
+    Supervisor(plan.programs, say).run(WhenUp(plan, say))
     say("Everything has stopped.")
 
 

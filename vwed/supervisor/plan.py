@@ -23,6 +23,8 @@ class Plan:
     host: str
     port: int
     announcement: tuple[str, ...]
+    #: How the supervisor says things (``vwed.logs``).
+    log_format: str = "text"
 
     def to_json(self) -> str:
         """The text that ``from_json`` reads back."""
@@ -35,7 +37,7 @@ class Plan:
         programs = tuple(
             Program(each["name"], tuple(each["command"]), each["environment"]) for each in values["programs"]
         )
-        return cls(programs, values["host"], values["port"], tuple(values["announcement"]))
+        return cls(programs, values["host"], values["port"], tuple(values["announcement"]), values["log_format"])
 
 
 def become_supervisor(plan: Plan) -> NoReturn:

@@ -95,6 +95,13 @@ def live(context: Mapping[str, Any], path: str, form: str = "count") -> SafeStri
     )
 
 
+@register.simple_tag(takes_context=True)
+def pool_figure(context: Mapping[str, Any], key: str, place: int, form: str = "count") -> SafeString:
+    """A figure of one pool from its place in the frame of the topic ``database``."""
+    found: SafeString = live(context, f"database.pools.{key}.{place}", form)
+    return found
+
+
 @register.simple_tag
 def process_figure(row: Any, place: int, value: Any, form: str = "count", more: str = "") -> SafeString:
     """A cell with one figure of a process, kept fresh from its place in the frame as long as the process lives."""
@@ -154,6 +161,12 @@ def took(record: Any) -> float:
 def unlocalized(value: float) -> str:
     """A number as style sheets want it, whatever the language."""
     return f"{value:g}"
+
+
+@register.filter
+def yes_no(value: Any) -> str:
+    """A truth value, or its text, in a word."""
+    return _("yes") if str(value).lower() == "true" else _("no")
 
 
 @register.filter

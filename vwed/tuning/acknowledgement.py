@@ -91,4 +91,5 @@ def _why_not(role: str) -> str:
         "monitor": _("It stores results of other tasks and takes no settings."),
         "console": _("It only starts and stops the others."),
         "simulator": _("It is the robots' stand-in and takes no settings."),
+        "demo": _("It only starts tasks for the demonstration and takes no settings."),
     }.get(role, "")

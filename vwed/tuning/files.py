@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from scheduler.errors import Refused
 from vwed.models import ChangeSet
 from vwed.tuning import changes, stored
@@ -36,17 +38,19 @@ def wanted(text: str) -> dict[str, str | None]:
     try:
         document = json.loads(text) if len(text) <= LARGEST else None
     except ValueError as error:
-        raise _not_one(f"It is not JSON: {error}.") from None
+        raise not_one(_("It is not JSON: %(error)s.") % {"error": error}) from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise _not_one(f"It has no format “{FORMAT}”.")
+        raise not_one(_("It has no format “%(format)s”.") % {"format": FORMAT})
     values = document.get("values")
     if not isinstance(values, dict) or not all(isinstance(each, str) for each in values.values()):
-        raise _not_one("“values” must be an object of texts.")
+        raise not_one(_("“values” must be an object of texts."))
     return {str(name): text for name, text in values.items()}
 
 
-def _not_one(why: str) -> Refused:
-    return Refused("not_a_settings_file", f"This is not a file of settings. {why}", "Give a file of tune export.")
+def not_one(why: str) -> Refused:
+    """The refusal of something that is no file of settings, with the reason in words."""
+    said = _("This is not a file of settings. %(why)s") % {"why": why}
+    return Refused("not_a_settings_file", said, _("Give a file that an export of settings has written."))
 
 
 def load(text: str, *, reason: str, author: str, origin: str, based_on: int | None = None) -> ChangeSet:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from scheduler.errors import Refused
+from vwed.tuning.units import unit_word
 
 Value = bool | int | float | str
 
@@ -112,7 +113,9 @@ class Parameter:
             if self.kind == "int"
             else gettext("a number from %(low)s to %(high)s %(unit)s")
         )
-        return (words % {"low": _number(self.minimum), "high": _number(self.maximum), "unit": self.unit}).rstrip()
+        return (
+            words % {"low": _number(self.minimum), "high": _number(self.maximum), "unit": unit_word(self.unit)}
+        ).rstrip()
 
 
 def _not_a_value(text: str, name: str) -> str:

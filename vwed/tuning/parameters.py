@@ -6,6 +6,7 @@ import difflib
 from dataclasses import fields
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from scheduler.conf import Values
@@ -194,7 +195,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         (10, 1_000_000),
         NOW,
         _("Allocated blocks that 1,000 runs may leave behind before it counts as a leak."),
-        "blocks",
+        "memory blocks",
     ),
     _declare("pool_size", DATABASE, (1, 500), POOLED, _("Connections each web process keeps open."), "connections"),
     _declare(
@@ -268,5 +269,9 @@ def find(name: str) -> Parameter:
         if name in (parameter.name, parameter.field):
             return parameter
     near = difflib.get_close_matches(name, [parameter.name for parameter in PARAMETERS], n=3, cutoff=0.5)
-    remedy = f"Did you mean {' or '.join(near)}?" if near else "manage.py tune list shows all of them."
-    raise Refused("unknown_parameter", f"There is no setting {name}.", remedy)
+    remedy = (
+        gettext("Did you mean %(names)s?") % {"names": ", ".join(near)}
+        if near
+        else gettext("manage.py tune list shows all of them.")
+    )
+    raise Refused("unknown_parameter", gettext("There is no setting %(name)s.") % {"name": name[:64]}, remedy)

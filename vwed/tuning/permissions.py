@@ -33,8 +33,11 @@ class User(Protocol):
 _ACTIONS = {May.ROLL_BACK: "rollback_setting"}
 
 
-def require(user: User, may: May, *, names: str, reason: str, origin: str) -> None:
+def require(user: User, may: May, *, names: str, reason: str, origin: str, action: str = "") -> None:
     """Let ``user`` go on, or refuse and remember who tried; ``names``: the settings, or the number of a change.
+
+    Args:
+        action: as the audit log calls what was tried; without one, what ``may`` is mostly asked for.
 
     Raises:
         Refused: ``not_permitted``.
@@ -43,7 +46,7 @@ def require(user: User, may: May, *, names: str, reason: str, origin: str) -> No
         return
     audit.record(
         actor=user.get_username(),
-        action=_ACTIONS.get(may, "change_setting"),
+        action=action or _ACTIONS.get(may, "change_setting"),
         object_type="setting",
         object_id=names,
         after={"refused": "not_permitted"},

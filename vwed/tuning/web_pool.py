@@ -7,10 +7,9 @@ from typing import Any
 
 from django.conf import settings
 from sqlalchemy import event
-from sqlalchemy.pool import QueuePool
 
 from scheduler.conf import Values
-from vwed.monitoring.pool import local_pool
+from vwed.monitoring.pool import local_details, local_pool
 from vwed.tuning.store import StoreSource
 
 log = logging.getLogger(__name__)
@@ -42,24 +41,11 @@ def replace_pool(options: dict[str, int]) -> bool:
         held.update(options)
         if pool_container.has("default"):
             old = pool_container.get("default")
-            pool_container.put("default", _successor(old, options))
+            pool_container.put("default", old.successor(options))
             event.listen(old, "checkin", _close)
             old.dispose()
     log.info("the database pool was replaced: %s", options)
     return True
-
-
-def _successor(old: QueuePool, options: dict[str, int]) -> QueuePool:
-    """A pool of the same kind to the same server, as ``QueuePool.recreate`` makes one, with other sizes."""
-    return type(old)(
-        old._creator,
-        pool_size=options["POOL_SIZE"],
-        max_overflow=options["MAX_OVERFLOW"],
-        recycle=options["RECYCLE"],
-        timeout=options["TIMEOUT"],
-        pre_ping=old._pre_ping,
-        dialect=old._dialect,
-    )
 
 
 def _close(_connection: Any, record: Any) -> None:
@@ -80,7 +66,7 @@ class WebSettings:
         return version
 
 
-def local_figures() -> dict[str, int] | None:
+def local_figures() -> dict[str, Any] | None:
     """The pool of this process for its sample; ``None`` without one."""
     figures = local_pool()
-    return figures._asdict() if figures is not None else None
+    return {**figures._asdict(), **local_details()} if figures is not None else None

@@ -11,6 +11,7 @@ import pytest
 from django.db import connection
 
 from scheduler import clock
+from scheduler.housekeeping.rows import NOT_LOOKED_AT
 from scheduler.io.services import tell
 from scheduler.models import EndedCounter, ProcessRow, TaskRecord
 from scheduler.states import Status
@@ -127,7 +128,7 @@ def test_a_killed_worker_is_told_at_once_and_clears_some_minutes_after_its_seat_
     assert dead.name != again.name
 
 
-@pytest.mark.parametrize("cause", ["recycled", "ended", "stopped"])
+@pytest.mark.parametrize("cause", ["recycled", "ended", "stopped", NOT_LOOKED_AT])
 def test_who_goes_in_order_is_no_death(watch: Turned, cause: str) -> None:
     process("main-1", "main")
     process("w-2", seat=2, ended_at=watch.now, cause=cause)

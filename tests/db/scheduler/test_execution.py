@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -200,6 +201,7 @@ def test_a_fault_inside_the_engine_interrupts_the_run_and_not_the_worker(
     assert "ZeroDivisionError: a bug" in run.ended_reason
     assert not Wait.objects.exists()  # what was under way is rolled back
     assert "a bug" in caplog.text
+    assert mine.duty.block == ""  # nothing of the run is left
     assert claim_and_execute(record(definition()), mine) == Status.FINISHED
 
 
@@ -311,3 +313,19 @@ def test_the_lease_lasts_five_housekeeping_intervals() -> None:
     run.refresh_from_db()
     assert run.lease_until is not None
     assert timedelta(seconds=19) < run.lease_until - clock.now() <= timedelta(seconds=20)
+
+
+def test_while_a_run_is_walked_the_process_says_which_block_it_is_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, mine = record(definition(delay(1000))), process()
+    seen: list[str] = []
+    suspend = executor._suspend
+
+    def look(*arguments: Any) -> Any:
+        seen.append(mine.duty.block)
+        return suspend(*arguments)
+
+    monkeypatch.setattr(executor, "_suspend", look)
+    assert claim_and_execute(run, mine) == Status.WAITING
+    run.refresh_from_db()
+    assert seen == [Wait.objects.get(record=run).block]
+    assert mine.duty.block == ""

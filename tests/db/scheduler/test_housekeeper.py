@@ -131,7 +131,7 @@ def test_a_row_marked_draining_lets_the_process_go(keeper: Housekeeper, running:
 def test_the_heartbeat_tells_what_the_process_does_and_weighs(
     keeper: Housekeeper, running: TaskRecord, process: Process
 ) -> None:
-    process.duty.record_id, process.duty.block = running.record_id, "b7"
+    process.duty.record_id, process.duty.path = running.record_id, ("b6", "b7")
     process.background.thread("reader", lambda: None).join()
     keeper.tick()
     row = ProcessRow.objects.get(name=process.name)

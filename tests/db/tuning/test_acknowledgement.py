@@ -27,7 +27,7 @@ def test_each_process_is_named_with_its_state() -> None:
     process("main", generation_version=version - 1)
     process("worker", version, settings_at=1_772_000_000_000, settings_digest="abc")
     process("io", version - 1)
-    for role in ("sentinel", "monitor", "console", "simulator"):
+    for role in ("sentinel", "monitor", "console", "simulator", "demo"):
         process(role)
 
     assert states(version) == {
@@ -38,6 +38,7 @@ def test_each_process_is_named_with_its_state() -> None:
         "monitor": State.CANNOT,
         "console": State.CANNOT,
         "simulator": State.CANNOT,
+        "demo": State.CANNOT,
     }
     found = {each.role: each for each in acknowledgement.read(version)}
     assert found["worker"].at is not None

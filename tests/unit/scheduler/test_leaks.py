@@ -104,3 +104,15 @@ def test_the_meter_does_not_find_itself() -> None:
     points = meter._floor.points
     assert meter.published
     assert max(each.blocks for each in points[3:]) - min(each.blocks for each in points[3:]) < 150
+
+
+def test_a_meter_that_sees_a_rise_all_day_traces_a_few_times_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an old interpreter remembers of a trace is never freed: traces without end would be the leak."""
+    meter, begun = Meter(), []
+    monkeypatch.setattr(tracing.Trace, "begin", lambda runs: begun.append(runs))
+
+    for second in range(0, 86_400, 10):
+        meter._look_closer(1_000_000.0 + second)
+
+    # At once, then after 10 s, 40 s, 160 s and so on.
+    assert len(begun) == 8

@@ -7,12 +7,14 @@ import logging
 import os
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from scheduler import conf
 from scheduler.errors import Refused
 from scheduler.q2.preflight import wait_for_database
 from scheduler.q2.watchdog import Options, Watchdog
+from vwed import logs
 from vwed.monitoring.services import monitoring_services
 from vwed.tuning.store import StoreSource
 
@@ -36,10 +38,12 @@ class Command(BaseCommand):
         parser.add_argument("--without-io", action="store_true", help="start no io process (another host has one)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        _log_to_stderr()
         try:
             wait_for_database(options["wait_database"], self._tell)
         except Refused as refused:
+            if settings.LOG_FORMAT == logs.JSON:
+                self._tell(f"{refused.message} {refused.remedy}", logging.CRITICAL)
+                raise SystemExit(1) from None
             raise CommandError(f"{refused.message} {refused.remedy}") from refused
         source = StoreSource()
         conf.use(source)
@@ -60,7 +64,10 @@ class Command(BaseCommand):
             raise SystemExit(code)
         self._tell("Cluster has stopped.")
 
-    def _tell(self, text: str) -> None:
+    def _tell(self, text: str, level: int = logging.INFO) -> None:
+        logs.announce(text, settings.LOG_FORMAT, self._write, level)
+
+    def _write(self, text: str) -> None:
         self.stderr.write(text, str)  # no colour of an error
         self.stderr.flush()
 
@@ -70,11 +77,3 @@ def _workers(text: str) -> int:
     if not 1 <= number <= 10_000:
         raise argparse.ArgumentTypeError(f"{text} is not between 1 and 10000")
     return number
-
-
-def _log_to_stderr() -> None:
-    """Warnings and worse of all processes go to the error stream, when nothing else is configured."""
-    if not logging.getLogger().handlers:
-        logging.basicConfig(
-            level=logging.WARNING, format="%(asctime)s %(processName)s %(levelname)s %(name)s %(message)s"
-        )

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection
 
 from scheduler.errors import Refused
-from vwed import diagnosis, first_start
+from vwed import diagnosis, first_start, logs
 from vwed.demo import warehouse
 from vwed.management.action import ActionCommand, Answer
 from vwed.supervisor.children import Program
@@ -53,11 +53,12 @@ class Command(ActionCommand):
                 host=reached,
                 port=port,
                 announcement=_announcement(f"http://{reached}:{port}", administrator),
+                log_format=settings.LOG_FORMAT,
             )
         )
 
     def _say(self, text: str) -> None:
-        self.stdout.write(text)
+        logs.announce(text, settings.LOG_FORMAT, self.stdout.write)
         self.stdout.flush()
 
 
@@ -85,7 +86,7 @@ def _programs(options: Mapping[str, Any]) -> list[Program]:
         programs.append(Program("fleet simulator", (*manage, *arguments), environment))
     web = (sys.executable, "-m", "uvicorn", "vwed.asgi:application")
     address = ("--host", options["host"], "--port", str(options["port"]))
-    programs.append(Program("web", (*web, *address, *_UVICORN), environment))
+    programs.append(Program("web", (*web, *address, *UVICORN), environment))
     workers = ("--workers", str(options["workers"])) if options["workers"] else ()
     programs.append(Program("cluster", (*manage, "cluster", *workers), environment))
     if options["demo"]:
@@ -93,7 +94,7 @@ def _programs(options: Mapping[str, Any]) -> list[Program]:
     return programs
 
 
-_UVICORN = (
+UVICORN = (
     *("--log-level", "warning", "--no-access-log", "--lifespan", "on"),
     # Per-message deflate keeps tens of kilobytes per socket; the panels' frames are small.
     *("--ws", "websockets-sansio", "--ws-max-size", "16384", "--ws-per-message-deflate", "false"),

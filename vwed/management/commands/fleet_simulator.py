@@ -6,8 +6,10 @@ import argparse
 import contextlib
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from vwed import logs
 from vwed.simulator import server
 from vwed.simulator.api import SPEEDS
 from vwed.simulator.engine import Fleet
@@ -35,7 +37,8 @@ class Command(BaseCommand):
         except server.PortTaken as error:
             raise CommandError(str(error)) from None
         host, port = sock.getsockname()[:2]
-        self.stdout.write(f"Fleet simulator: http://{host}:{port} with {options['robots']} robots. Ctrl-C ends it.")
+        text = f"Fleet simulator: http://{host}:{port} with {options['robots']} robots. Ctrl-C ends it."
+        logs.announce(text, settings.LOG_FORMAT, self.stdout.write)
         self.stdout.flush()
         # uvicorn raises the signal again after its clean end; for Ctrl-C that is no error.
         with contextlib.suppress(KeyboardInterrupt):

@@ -25,13 +25,15 @@ class Command(ActionCommand):
     json_option = False  # every sub-command has its own
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
-        verbs = "list|get|set|history|rollback|cancel|export|import|replace-clusters"
+        verbs = "list|get|set|change|history|rollback|cancel|export|import|replace-clusters"
         commands = parser.add_subparsers(dest="verb", required=True, metavar=verbs)
         made = {name: commands.add_parser(name, help=text) for name, text in _VERBS.items()}
         made["get"].add_argument("name")
         made["set"].add_argument("name")
         made["set"].add_argument("value")
-        made["set"].add_argument("--at", default="now", help="now, tonight (02:00), or a date and time")
+        made["change"].add_argument("values", nargs="+", metavar="NAME=VALUE", help="NAME= alone: its first value")
+        for name in ("set", "change"):
+            made[name].add_argument("--at", default="now", help="now, tonight (02:00), or a date and time")
         made["history"].add_argument("--before", type=int, default=None, help="only changes with a smaller number")
         made["history"].add_argument("--limit", type=int, default=20, help="default: 20")
         made["rollback"].add_argument(
@@ -40,7 +42,7 @@ class Command(ActionCommand):
         made["cancel"].add_argument("number", type=int)
         made["export"].add_argument("-o", "--output", default="", help="the file (default: standard output)")
         made["import"].add_argument("file")
-        for name in ("set", "rollback", "cancel", "import", "replace-clusters"):
+        for name in ("set", "change", "rollback", "cancel", "import", "replace-clusters"):
             made[name].add_argument("--reason", required=True, help="why (3 to 200 characters)")
         for each in made.values():
             each.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
@@ -53,6 +55,7 @@ _VERBS = {
     "list": "every tunable with value, default, bounds and meaning",
     "get": "one tunable",
     "set": "change one tunable, now or later",
+    "change": "change several tunables at once, all or none",
     "history": "the changes, the newest first",
     "rollback": "bring back the values right after a change: a new change",
     "cancel": "give up a scheduled change",
@@ -121,6 +124,18 @@ def _set(options: Mapping[str, Any]) -> Answer:
     return Answer(document, f"{parameter.name}: {parameter.format(before)} → {parameter.format(after)}. {when}")
 
 
+def _several(options: Mapping[str, Any]) -> Answer:
+    wanted: dict[str, str | None] = {}
+    for pair in options["values"]:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise Refused("wrong_usage", f"“{pair}” is not NAME=VALUE.", "Write for example pool_size=20 recycle=5000.")
+        wanted[find(name.strip()).name] = text.strip() or None
+    at = times.parse(options["at"], clock.now())
+    row = changes.commit(wanted, reason=options["reason"], author=actor(), origin="command", effective_at=at)
+    return Answer(_change(row), _line(row))
+
+
 def _history(options: Mapping[str, Any]) -> Answer:
     rows = changes.history(options["before"], options["limit"])
     text = "\n".join(_line(row) for row in rows) or "Nothing was changed yet."
@@ -170,6 +185,7 @@ _ACTIONS: dict[str, Callable[[Mapping[str, Any]], Answer]] = {
     "list": _list,
     "get": _get,
     "set": _set,
+    "change": _several,
     "history": _history,
     "rollback": _rollback,
     "cancel": _cancel,

@@ -199,10 +199,10 @@ def test_ten_thousand_blocks_take_a_moment(shape: str) -> None:
         *[block(number + 5, "PrintBp", message=f"m{number}") for number in random.Random(1).sample(range(count), count)]
     )
 
-    began = time.monotonic()
+    began = time.process_time()
     found = compare(old, new)
 
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
     assert len(found.blocks) >= count
 
 

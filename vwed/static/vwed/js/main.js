@@ -11,7 +11,11 @@ const PAGES = {
   records: () => import("./pages/records.js"),
   record: () => import("./pages/record.js"),
   alerts: () => import("./pages/alerts.js"),
+  database: () => import("./pages/database.js"),
   memory: () => import("./pages/memory.js"),
+  settings: () => import("./pages/settings.js"),
+  settings_review: () => import("./pages/settings_review.js"),
+  settings_change: () => import("./pages/settings_change.js"),
   import: () => import("./pages/import.js"),
 };
 

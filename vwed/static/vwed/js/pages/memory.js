@@ -1,7 +1,8 @@
 // The Memory page: charts, and signs that processes or probes have changed. Figures are bound by ui/bind.js.
 import { LiveChart } from "../ui/charts.js";
-import { bytes, count } from "../ui/format.js";
-import { fillLive, watchRanges } from "../ui/history.js";
+import { clock, count } from "../ui/format.js";
+import { watchTable } from "../ui/legend.js";
+import { startPanels } from "../ui/panel.js";
 import { top } from "../ui/series.js";
 
 const PSS = 4;
@@ -11,29 +12,17 @@ const LINES = 6;
 
 export async function start(root, store, texts, signal) {
   blocks(root, signal);
-  const card = root.querySelector("[data-vw-history]");
-  const options = { stacked: true, unit: (value) => bytes(value), least: 50e6 };
-  const chart = card ? new LiveChart(card.querySelector("[data-vw-chart=memory]"), card.querySelector("[data-vw-legend=memory]"), options, signal) : null;
-  if (card) watchRanges(card, "memory", options, texts, signal);
-  if (!store) return;
-  if (chart) await fillLive(chart, card.dataset.url, "memory", texts, signal);
-  if (signal.aborted) return;
+  const memory = (await startPanels(root, store, texts, signal)).get("memory");
+  if (!store || signal.aborted) return;
   const show = (topics, at) => {
     const data = topics.memory;
     if (!data) return;
-    if (chart) chart.add(at, top(chart, sizes(data.p), texts));
+    if (memory) memory.addRows(at, [...top(memory.chart, sizes(data.p), texts), ["limit", texts.limit, data.limit]], at);
     processes(root, data.p);
     probes(root, data.pr);
   };
   if (store.seed && store.seed.memory) show(store.seed, Date.now());
   store.onFrame(show, signal);
-  if (!chart) return;
-  let silent = false;
-  store.onTick(() => {
-    const now = ["reconnecting", "offline"].includes(store.state());
-    if (now && !silent) chart.gap(store.now());
-    silent = now;
-  }, signal);
 }
 
 function sizes(rows) {
@@ -80,7 +69,7 @@ function blocks(root, signal) {
   if (!canvas) return;
   const generations = JSON.parse(document.getElementById("vw-generations").textContent);
   const unit = (value) => (value < 0 ? `−${count(-value)}` : count(value));
-  const chart = new LiveChart(canvas, root.querySelector("[data-vw-legend=blocks]"), { stacked: false, unit, precision: 0 }, signal);
+  const chart = new LiveChart(canvas, root.querySelector("[data-vw-legend=blocks]"), { stacked: false, unit, tick: (value) => (Number.isInteger(value) ? unit(value) : "") }, signal);
   for (const line of generations.slice(0, LINES)) {
     chart.create(line.name, line.label, null).data = line.points.map(([x, y]) => ({ x, y }));
   }
@@ -88,11 +77,12 @@ function blocks(root, signal) {
   const { x, y } = chart.chart.options.scales;
   x.min = Math.min(...runs);
   x.max = Math.max(...runs, x.min + 1);
-  x.ticks.callback = (value) => count(value);
+  chart.tick = chart.moment = count;
+  delete x.afterBuildTicks;
+  x.ticks.maxTicksLimit = 6;
   delete y.min;
   y.suggestedMin = -100;
   y.suggestedMax = 1000;
-  chart.chart.options.plugins.tooltip.callbacks.title = (items) => (items.length ? count(items[0].parsed.x) : "");
   chart.recolour();
-  chart.drawLegend();
+  watchTable(chart, root.querySelector("[data-vw-blocks-table]"), () => clock(Date.now()), signal);
 }

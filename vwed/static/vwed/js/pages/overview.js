@@ -1,132 +1,115 @@
 // The Overview: charts, reasons and workers. Numbers in tiles are bound by ui/bind.js.
-import { LiveChart } from "../ui/charts.js";
 import { bytes, clock, count, render, shorten } from "../ui/format.js";
 import { setText } from "../ui/bind.js";
+import { startPanels } from "../ui/panel.js";
 import { top } from "../ui/series.js";
 import { fill } from "../ui/i18n.js";
+import { startWall } from "../ui/wall.js";
 
-const KEPT = "vw-overview-points";
-const AXIS_MS = 300000;
+// Where the name of the process stands in a worker's row.
+const NAME = 9;
 const REASONS_EVERY_MS = 10000;
-const SHOWN = ["ready", "running", "waiting", "paused", "interrupted", "scheduled"];
+const SHOWN = ["ready", "running", "waiting", "paused", "interrupted", "scheduled", "claimed"];
 
-export function start(root, store, texts, signal) {
-  const pooled = Boolean(store.seed && store.seed.overview && store.seed.overview.db.pool);
-  const charts = makeCharts(root, texts, pooled, signal);
+export async function start(root, store, texts, signal) {
   const reasons = new Reasons(root, store, texts, signal);
-  if (!charts) return;
+  let panels = new Map();
   const show = (topics, at) => {
     const data = topics.overview;
     if (!data) return;
-    feed(charts, data, at, texts);
+    feed(panels, data, at, texts);
     workers(root, data, store, texts);
     reasons.show(data.why);
   };
-  restore(charts);
-  addEventListener("pagehide", () => keep(charts), { signal });
-  if (store.seed && store.seed.overview) show(store.seed, Date.now());
   store.onFrame(show, signal);
-  let silent = false;
-  store.onTick(() => {
-    const state = store.state();
-    const now = state === "reconnecting" || state === "offline";
-    if (now && !silent) for (const chart of Object.values(charts)) chart.gap(store.now());
-    silent = now;
-  }, signal);
+  startWall(root, store, signal);
+  panels = await startPanels(root, store, texts, signal);
+  if (!signal.aborted && store.seed && store.seed.overview) feed(panels, store.seed.overview, store.now(), texts);
 }
 
-function makeCharts(root, texts, pooled, signal) {
-  const make = (name, options) => {
-    const canvas = root.querySelector(`[data-vw-chart="${name}"]`);
-    return canvas ? new LiveChart(canvas, root.querySelector(`[data-vw-legend="${name}"]`), options, signal) : null;
+function feed(panels, data, at, texts) {
+  const give = (name, values, moment = at) => {
+    const panel = panels.get(name);
+    if (panel) panel.add(moment, values, at);
   };
-  const memory = make("memory", { stacked: true, unit: (value) => bytes(value), least: 50e6 });
-  if (!memory) return null;
-  const whole = (value) => (Number.isInteger(value) ? count(value) : "");
-  const status = make("status", { stacked: false, unit: whole, tones: texts.tones, least: 5, precision: 0 });
-  const database = make("database", { stacked: !pooled, unit: whole, least: 5, precision: 0 });
-  return { memory, status, database };
-}
-
-function feed(charts, data, at, texts) {
-  charts.memory.add(at, top(charts.memory, data.mem.p.map(([name, , size]) => [name, name, size]), texts));
-  charts.status.add(at, SHOWN.map((name) => [name, texts.status[name], data.n[name]]));
-  if (data.db.pool) {
-    const [used, size, overflow] = data.db.pool;
-    charts.database.add(at, [["all", "server", data.db.n], ["used", "pool in use", used], ["size", "pool size", size], ["over", "overflow", overflow]]);
-  } else {
-    charts.database.add(at, top(charts.database, data.db.p.map(([name, open]) => [name, name, open]), texts));
-  }
-}
-
-// Points survive a look at another page of this tab; what is older than the axis is not taken back.
-function keep(charts) {
-  const points = Object.fromEntries(Object.entries(charts).map(([name, chart]) => [name, chart.points()]));
-  try {
-    sessionStorage.setItem(KEPT, JSON.stringify({ at: Date.now(), points }));
-  } catch {
-    sessionStorage.removeItem(KEPT);
-  }
-}
-
-function restore(charts) {
-  const text = sessionStorage.getItem(KEPT);
-  if (!text) return;
-  sessionStorage.removeItem(KEPT);
-  const { at, points } = JSON.parse(text);
-  if (Date.now() - at > AXIS_MS) return;
-  for (const [name, chart] of Object.entries(charts)) chart.restore(points[name] || []);
+  const memory = panels.get("memory");
+  if (memory) memory.addRows(at, top(memory.chart, data.mem.p.map(([name, size]) => [name, name, size]), texts), at);
+  give("status", Object.fromEntries(SHOWN.map((name) => [name, data.n[name]])));
+  give("queue_age", { oldest: data.oldest === null ? 0 : Math.max(0, at - data.oldest) });
+  give("requests", { pending: data.req });
+  give("connections", data.db.max === null ? { connections: data.db.n } : { connections: data.db.n, limit: data.db.max });
+  if (data.db.pool) give("pool", { in_use: data.db.pool[0], size: data.db.pool[1], overflow: data.db.pool[2] });
+  // These are told by slots of five seconds; without a new one only the axis moves.
+  give("throughput", data.s ? data.s.throughput : {}, data.s ? data.s.at : 0);
+  give("latency", data.s ? data.s.latency : {}, data.s ? data.s.at : 0);
 }
 
 // Rows are made when workers come or go; what they do changes inside their cells.
 function workers(root, data, store, texts) {
   const body = root.querySelector("[data-vw-workers]");
-  const names = data.w.map((row) => row[0]);
+  if (!body) return;
+  const names = data.w.map((row) => row[NAME]);
   const present = [...body.children].map((row) => row.dataset.worker);
-  if (names.join("|") !== present.join("|")) body.replaceChildren(...names.map((name) => workerRow(name)));
+  if (names.join("|") !== present.join("|")) body.replaceChildren(...data.w.map((row) => workerRow(row)));
   data.w.forEach((row, index) => worker(body.children[index], row, store, texts));
   root.querySelector("[data-vw-noworkers]").hidden = data.w.length > 0;
+  root.querySelector("[data-vw-wmore]").hidden = data.wmore === 0;
 }
 
-function workerRow(name) {
+function workerRow(values) {
   const row = document.createElement("tr");
-  row.dataset.worker = name;
-  for (const cell of ["name", "does", "block", "since", "memory", "runs"]) {
+  row.dataset.worker = values[NAME];
+  for (const cell of ["name", "does", "block", "since", "memory", "runs", "recycle"]) {
     const made = document.createElement("td");
     made.dataset.cell = cell;
-    if (cell === "name") { made.className = "vw-mono"; made.textContent = name; }
-    if (["since", "memory", "runs"].includes(cell)) made.className = "vw-num";
+    if (cell === "name") { made.className = "vw-mono"; made.textContent = values[0]; made.title = values[NAME]; }
+    if (["since", "memory", "runs", "recycle"].includes(cell)) made.className = "vw-num";
     row.append(made);
   }
   return row;
 }
 
-function worker(element, [, record, label, block, since, size, runs, draining], store, texts) {
+function worker(element, [, record, label, block, since, size, runs, state, recycle], store, texts) {
   const cells = Object.fromEntries([...element.children].map((cell) => [cell.dataset.cell, cell]));
-  const key = `${record}|${label}|${draining}`;
+  const key = `${record}|${label}|${state}`;
+  if (element.dataset.state !== state) element.dataset.state = state;
   if (cells.does.dataset.key !== key) {
     cells.does.dataset.key = key;
-    cells.does.replaceChildren(...does(record, label, draining, texts));
+    cells.does.replaceChildren(...does(record, label, state, texts));
   }
   setText(cells.block, block || "");
   if (since) cells.since.dataset.age = String(since);
   else delete cells.since.dataset.age;
   setText(cells.since, since ? render("age", since, store.now(), texts) : "");
-  setText(cells.memory, bytes(size));
+  setText(cells.memory, size === null ? texts.none : bytes(size));
   setText(cells.runs, count(runs));
+  setText(cells.recycle, recycle === null ? texts.none : fill(texts.afterRuns, { n: count(recycle) }));
 }
 
-function does(record, label, draining, texts) {
-  const icon = document.createElement("span");
-  icon.className = "vw-icon vw-tone";
-  icon.ariaHidden = "true";
-  icon.dataset.tone = record ? "active" : "off";
-  icon.textContent = record ? "play_arrow" : "pause";
+function icon(name, tone) {
+  const made = document.createElement("span");
+  made.className = "vw-icon vw-tone";
+  made.ariaHidden = "true";
+  made.dataset.tone = tone;
+  made.textContent = name;
+  return made;
+}
+
+function does(record, label, state, texts) {
+  const parts = [];
+  if (state !== "alive") {
+    const [name, tone, text] = texts.processes[state];
+    const word = document.createElement("span");
+    word.className = "vw-strong";
+    word.textContent = text;
+    parts.push(icon(name, tone), " ", word, " ");
+  }
   if (!record) {
+    if (parts.length) return parts;
     const word = document.createElement("span");
     word.className = "vw-subtle";
-    word.textContent = draining ? texts.draining : texts.idle;
-    return [icon, " ", word];
+    word.textContent = texts.idle;
+    return [icon("pause", "off"), " ", word];
   }
   const link = document.createElement("a");
   link.className = "vw-link vw-mono";
@@ -136,7 +119,7 @@ function does(record, label, draining, texts) {
   const name = document.createElement("span");
   name.textContent = label;
   name.translate = false;
-  return [icon, " ", link, " ", name];
+  return [...parts, icon("play_arrow", "active"), " ", link, " ", name];
 }
 
 // The order changes only when the pointer and the focus are elsewhere, at most every ten seconds.

@@ -47,6 +47,7 @@ export function render(form, value, now, texts) {
     case "ms": return duration(value / 1000, texts.units);
     case "age": return duration((now - value) / 1000, texts.units);
     case "percent": return `${value < 9.95 ? value.toFixed(1) : value.toFixed(0)} %`;
+    case "verdict": return texts.verdicts[value] || texts.none;
     case "text": return String(value);
     default: return count(value);
   }

@@ -1,0 +1,1 @@
+"""What the database bears: connections of the server, pools, the SQLite file, tables. For page, topic and command."""

@@ -1,0 +1,1 @@
+"""Django's MySQL backend with the connection pool of the web process (``base``)."""
