@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from vwed.models import Growth
@@ -51,7 +50,8 @@ def _grows(growth: Growth) -> str:
         plain = _("Grows %(low)s–%(high)s MB/day.")
     if growth.since is None:
         return plain % figures
-    when = date_format(timezone.localtime(growth.since), "DATETIME_FORMAT")
+    # No "p.m." at the end of a sentence, and the same in both languages.
+    when = timezone.localtime(growth.since).strftime("%Y-%m-%d %H:%M")
     return since % {**figures, "since": when}
 
 
