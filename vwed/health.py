@@ -9,11 +9,11 @@ from typing import NamedTuple, TypeVar
 from django.core.cache import cache
 from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from scheduler import clock
 from scheduler.models import ProcessRow
 from vwed import diagnosis
+from vwed.database.exhaustion import PoolExhausted
 
 Answer = TypeVar("Answer", bound=HttpResponse)
 #: A process whose last beat is older is not counted as alive.
@@ -59,7 +59,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
         for check, found in _look():
             made.append(check)
             reasons += [found] if found is not None else []
-    except PoolTimeout:
+    except PoolExhausted:
         made.append("database")
         remedy = "Look at the Database page; raise the setting pool_size or pool_overflow."
         reasons = [Reason("database", "no connection of the pool became free in time", remedy)]

@@ -20,6 +20,8 @@ from scheduler.models import ProcessRow
 
 #: A process that has not been heard of for this long is taken for dead; more than any tick, less than a coffee.
 SILENT_S = 30.0
+#: Cause of an end that was found out by silence.
+SILENT = "not heard of any more"
 #: Cause of the end of a neighbour's row whose cluster was stopped: it lives on, or ends in a moment.
 NOT_LOOKED_AT = "not looked at any more: its cluster has ended"
 
@@ -89,7 +91,7 @@ def retire_silent() -> int:
     silent = set(open_rows.filter(beat_at__lt=now - timedelta(seconds=SILENT_S)).values_list("pk", flat=True))
     here = open_rows.filter(host=socket.gethostname()[:128], beat_at__lt=now - timedelta(seconds=SILENT_S / 3))
     dead = {key for key, pid in here.values_list("pk", "pid") if not psutil.pid_exists(pid)}
-    return retire(silent | dead, "not heard of any more")
+    return retire(silent | dead, SILENT)
 
 
 def close_connections() -> None:

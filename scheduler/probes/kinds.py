@@ -39,13 +39,6 @@ KIND_LABELS = {
     Kind.MAP: _("Memory map"),
     Kind.STACK: _("What the threads do"),
 }
-STATE_LABELS = {
-    State.ASKED: _("asked"),
-    State.RUNNING: _("running"),
-    State.DONE: _("done"),
-    State.FAILED: _("failed"),
-    State.EXPIRED: _("expired"),
-}
 
 #: Roles with a housekeeper, which answers. The others fork, or run nothing but one loop of somebody else's.
 ANSWERING = frozenset({"web", "pusher", "worker", "io"})

@@ -9,6 +9,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from scheduler.models import EndedCounter
+from scheduler.process import CURRENT, current
 from tests.concurrency.storage_threads import side_by_side
 
 pytestmark = [
@@ -24,6 +25,8 @@ def count(minute: int) -> None:
 def test_statements_and_transactions_wait_for_the_lock_and_get_it_soon_after() -> None:
     held, asking, freed = threading.Event(), threading.Semaphore(0), []
     waited: list[float] = []
+    mine = current()
+    before = mine.busy_waits
 
     def holder() -> None:
         with transaction.atomic():
@@ -35,12 +38,14 @@ def test_statements_and_transactions_wait_for_the_lock_and_get_it_soon_after() -
 
     def statement() -> None:
         held.wait(10)
+        CURRENT.set(mine)
         asking.release()
         count(2)
         waited.append(time.monotonic())
 
     def in_transaction() -> None:
         held.wait(10)
+        CURRENT.set(mine)
         asking.release()
         with transaction.atomic():
             count(3)
@@ -50,6 +55,7 @@ def test_statements_and_transactions_wait_for_the_lock_and_get_it_soon_after() -
 
     assert EndedCounter.objects.count() == 3
     assert max(waited) - freed[0] < 1.0
+    assert mine.busy_waits > before, "the Database page tells who had to wait"
 
 
 def test_a_lock_that_is_never_free_is_given_up_with_the_databases_own_error() -> None:

@@ -21,9 +21,11 @@ from django.test.utils import CaptureQueriesContext
 from scheduler import clock
 from scheduler.models import AuditEntry, ProcessRow
 from tests.architecture.sources import ROOT
+from tests.support.installation import database_url
 from tests.support.waiting import wait_until
+from vwed.database import present
 from vwed.database.exhaustion import PoolExhausted
-from vwed.database.server import read_server
+from vwed.database.server import Server, ServerConnection, read_server
 from vwed.live.topics import TOPICS
 
 URL = "/admin/database/"
@@ -193,8 +195,24 @@ def test_the_tabs_show_those_that_hang_and_those_in_locks(engineer: Client) -> N
         assert rows[waiting].waits_for == (holding,)
         assert holding in rows
         assert f"waits for a lock of {holding}" in page.content.decode()
+
+
+def test_those_that_hang_have_a_list_of_their_own_and_what_is_hidden_is_said(
+    engineer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for five minutes in a test: the server's answer is made, the page is the real one."""
+    old, young = (ServerConnection(n, "vwed", "h:1", "vwed", "Sleep", s, "", "") for n, s in ((7, 301), (8, 300)))
+    server = Server("10.11", 151, 5, 9, 0, 8, "vwed", (old, young), hidden=3, locks_known=False)
+    monkeypatch.setattr(present, "read_server", lambda: server)
+
+    page = engineer.get(URL)
+    assert (page.context["live"]["database"]["long"], len(page.context["rows"])) == (1, 2)
+    text = page.content.decode()
+    assert "3 connections of other logins are not shown" in text
+    assert "GRANT PROCESS" in text
     long = engineer.get(URL + "?show=long")
-    assert all(row.connection.seconds > 300 for row in long.context["rows"])
+    assert [row.connection.id for row in long.context["rows"]] == [7]
+    assert 'data-connection="7" data-level="high"' in long.content.decode()
 
 
 def _page_with(client: Client, number: int) -> Any:
@@ -271,6 +289,8 @@ answer = client.get("/admin/login/", headers={"cookie": "sessionid=" + 32 * "a"}
 print("took", round(time.monotonic() - began, 1))
 print("status", answer.status_code, answer["Retry-After"])
 print("words", "数据库" in answer.content.decode(), "Traceback" in answer.content.decode())
+ready = client.get("/readyz")
+print("ready", ready.status_code, ready.json()["reasons"][0]["message"])
 figures = local_figures()
 print("figures", figures["in_use"], figures["waits"] > 0, figures["timeouts"] > 0, figures["longest_ms"] >= 1000)
 go.set()
@@ -281,13 +301,11 @@ print("after", client.get("/admin/login/").status_code, local_figures()["in_use"
 
 @pytest.mark.mysql
 def test_a_real_pool_that_is_exhausted_gives_a_page_within_the_time_out(db: None) -> None:
-    login = connection.settings_dict
-    who = login["USER"] + (f":{login['PASSWORD']}" if login["PASSWORD"] else "")
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "vwed.settings",
         "VWED_PROCESS": "web",
-        "DATABASE_URL": f"mysql://{who}@{login['HOST'] or '127.0.0.1'}:{login['PORT'] or 3306}/{login['NAME']}",
+        "DATABASE_URL": database_url(),
     }
     done = subprocess.run(
         [sys.executable, "-c", _EXHAUST], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
@@ -297,5 +315,6 @@ def test_a_real_pool_that_is_exhausted_gives_a_page_within_the_time_out(db: None
     assert 1 <= float(said["took"]) < 10
     assert said["status"] == "503 5"
     assert said["words"] == "True False"
+    assert said["ready"] == "503 no connection of the pool became free in time"
     assert said["figures"] == "3 True True True"
     assert said["after"] == "200 0"

@@ -11,12 +11,12 @@ from django.core.cache import cache
 from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from scheduler import clock
 from scheduler.models import ProcessRow
 from tests.db.monitoring.making import process
 from vwed import diagnosis, health
+from vwed.database.exhaustion import PoolExhausted
 
 
 @pytest.fixture(autouse=True)
@@ -122,7 +122,7 @@ def test_a_database_that_is_not_migrated_is_the_reason(
     [
         (OperationalError(2006, "root@secret-host has gone away"), "does not answer"),
         (InterfaceError(0, "secret-host"), "does not answer"),
-        (PoolTimeout("QueuePool limit of size 10 to secret-host"), "no connection of the pool"),
+        (PoolExhausted("All 30 connections to secret-host were in use"), "no connection of the pool"),
     ],
 )
 def test_a_database_that_is_away_is_the_reason_without_naming_hosts(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.installation import database_url
 from vwed import databases
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,16 +63,11 @@ def test_sqlite_has_none_and_keeps_no_connection_per_request() -> None:
 
 @pytest.mark.mysql
 def test_connections_beyond_the_size_overflow_and_come_back(db: None) -> None:
-    from django.db import connection
-
-    settings = connection.settings_dict
-    host, port = settings["HOST"] or "127.0.0.1", settings["PORT"] or 3306
-    login = settings["USER"] + (f":{settings['PASSWORD']}" if settings["PASSWORD"] else "")
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "vwed.settings",
         "VWED_PROCESS": "web",
-        "DATABASE_URL": f"mysql://{login}@{host}:{port}/{settings['NAME']}",
+        "DATABASE_URL": database_url(),
     }
     done = subprocess.run(
         [sys.executable, "-c", _LOAD], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60

@@ -16,6 +16,7 @@ from django.db.models import Count, Min, Sum
 from django.db.models.functions import Coalesce
 
 from scheduler import selectors
+from scheduler.housekeeping.rows import SILENT
 from scheduler.io.main import FOLLOWING
 from scheduler.models import EndedCounter, ProcessRow, TaskRecord
 from scheduler.states import Status
@@ -36,8 +37,6 @@ WAITS_WINDOW_S = 60.0
 FAILED_SHOWN = timedelta(hours=1)
 #: Connections beyond the size of a pool whose process does not tell how many it may open.
 POOL_OVERFLOW = 20
-#: Cause of an end that was found out by silence (``scheduler.housekeeping.rows``).
-SILENT = "not heard of any more"
 _FAILED = (Status.FAILED, Status.UNRECOVERABLE)
 _BYTES_IN_MB = 1e6
 _MANY = 32

@@ -16,7 +16,7 @@ from vwed.console.confirm import Question, ask
 from vwed.console.permit import require, require_view
 from vwed.database import killing, present
 from vwed.database.present import Database, Listed
-from vwed.database.server import LONG_S, read_server
+from vwed.database.server import LONG_S
 from vwed.database.tables import read_tables
 
 VIEW, SQL, KILL = "scheduler.view_processrow", "scheduler.view_connection_sql", "scheduler.kill_connection"
@@ -58,14 +58,15 @@ def kill(request: HttpRequest, number: int) -> HttpResponse:
     """Kill one connection, after it was said whose it is and what becomes of its run."""
     require(request, KILL, action="kill_connection", object_type="connection", object_id=str(number))
     back = reverse("admin:database")
+    now = present.read_database()
     try:
-        killing.check(number, read_server())
+        killing.check(number, now.server)
     except Refused as refusal:
         messages.error(request, f"{refusal.message} {refusal.remedy}")
         return HttpResponseRedirect(back)
     question = Question(
         title=_("Kill connection %(n)s") % {"n": number},
-        consequence=_consequence(number, present.read_database()),
+        consequence=_consequence(number, now),
         verb=_("Kill connection"),
         danger=True,
         reason_required=True,
@@ -84,9 +85,8 @@ def kill(request: HttpRequest, number: int) -> HttpResponse:
 
 
 def _consequence(number: int, now: Database) -> list[Any]:
-    row = next((each for each in present.listed(now) if each.connection.id == number), None)
-    if row is None:
-        return [_("The connection has just ended by itself.")]
+    """What becomes of it, for a connection that was found to be there."""
+    row = next(each for each in present.listed(now) if each.connection.id == number)
     return [_whose(row), _("What it has not committed rolls back. Its process connects again when it needs to.")]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -53,7 +53,7 @@ def overview_context(request: HttpRequest) -> dict[str, Any]:
     overview = TOPICS["overview"].reader()()
     wall = request.GET.get("wall") == "1"
     pooled, stacked = overview["db"]["pool"] is not None, request.GET.get("memory") != "lines"
-    database = _database_url()
+    database = reverse("admin:database")
     cards = charts.overview_cards(pooled=pooled, stacked=stacked, database_url=database)
     return {
         "live": {"overview": overview},
@@ -73,14 +73,6 @@ def overview_context(request: HttpRequest) -> dict[str, Any]:
         "steps": [] if wall else _steps(request),
         **({"wall": True, "is_nav_sidebar_enabled": False} if wall else {}),
     }
-
-
-def _database_url() -> str:
-    """The page about the database; that of the processes as long as there is none."""
-    try:
-        return reverse("admin:database")
-    except NoReverseMatch:
-        return reverse("admin:services")
 
 
 def reason_texts() -> dict[str, str]:

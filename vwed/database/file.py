@@ -17,7 +17,6 @@ class DatabaseFile:
     version: str
     size: int
     wal: int
-    journal_mode: str
     checkpoint: datetime | None
 
 
@@ -26,8 +25,8 @@ def read_file() -> DatabaseFile | None:
     if connection.vendor != "sqlite":
         return None
     with connection.cursor() as cursor:
-        cursor.execute("SELECT sqlite_version(), (SELECT journal_mode FROM pragma_journal_mode())")
-        version, mode = cursor.fetchone()
+        cursor.execute("SELECT sqlite_version()")
+        (version,) = cursor.fetchone()
     path = Path(str(connection.settings_dict["NAME"]))
     wal = path.with_name(path.name + "-wal")
     known = path.is_file()
@@ -36,7 +35,6 @@ def read_file() -> DatabaseFile | None:
         version=str(version),
         size=path.stat().st_size if known else 0,
         wal=wal.stat().st_size if wal.is_file() else 0,
-        journal_mode=str(mode),
         # In WAL mode nothing but a checkpoint writes into the file itself.
         checkpoint=datetime.fromtimestamp(path.stat().st_mtime, UTC) if known else None,
     )

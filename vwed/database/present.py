@@ -17,8 +17,8 @@ from vwed.tuning.projection import connection_sum
 
 #: Connections that a page lists and a frame follows; more are counted.
 SHOWN = 100
-#: Pools and processes in a frame.
-_FRAME_PROCESSES = 40
+#: Pools in a frame.
+_FRAME_POOLS = 40
 #: Which connections are listed.
 ALL, LONG, LOCKS = "", "long", "locks"
 
@@ -33,7 +33,6 @@ class Pool:
     overflow: int
     most_overflow: int
     waits: int
-    waiting: int
     longest_ms: int
     timeouts: int
 
@@ -93,7 +92,6 @@ def _pool(process: ProcessView, told: Mapping[str, Any]) -> Pool:
         overflow=int(told.get("overflow", 0)),
         most_overflow=int(told.get("max_overflow", conf.values().pool_overflow)),
         waits=int(told.get("waits", 0)),
-        waiting=int(told.get("waiting", 0)),
         longest_ms=int(told.get("longest_ms", 0)),
         timeouts=int(told.get("timeouts", 0)),
     )
@@ -149,9 +147,8 @@ def frame(present: Database) -> dict[str, Any]:
                 pool.longest_ms,
                 pool.timeouts,
             ]
-            for pool in present.pools[:_FRAME_PROCESSES]
+            for pool in present.pools[:_FRAME_POOLS]
         },
-        "p": {str(each.key): [each.connections, each.busy_waits] for each in present.processes[:_FRAME_PROCESSES]},
     }
     if server is not None:
         content |= {

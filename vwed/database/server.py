@@ -14,7 +14,7 @@ LONG_S = 300
 LIST_LIMIT = 500
 #: Characters of a statement.
 SQL_LIMIT = 500
-_STATUS = ("Threads_connected", "Max_used_connections", "Aborted_connects", "Aborted_clients", "Connections")
+_STATUS = ("Threads_connected", "Max_used_connections", "Aborted_connects", "Aborted_clients")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,6 @@ class Server:
     connected: int
     most_used: int
     aborted: int
-    opened: int
     own: int
     database: str
     connections: tuple[ServerConnection, ...]
@@ -87,7 +86,6 @@ def read_server() -> Server | None:
         connected=connected,
         most_used=status.get("Max_used_connections", 0),
         aborted=status.get("Aborted_connects", 0) + status.get("Aborted_clients", 0),
-        opened=status.get("Connections", 0),
         own=int(own),
         database=str(database or ""),
         connections=listed,

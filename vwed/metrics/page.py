@@ -6,7 +6,6 @@ from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from prometheus_client.exposition import choose_encoder
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from vwed.health import unlogged
 from vwed.metrics.access import may_read
@@ -30,7 +29,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
             refused["Cache-Control"] = "no-store"
             return refused
         facts = read_facts()
-    except (DatabaseError, InterfaceError, PoolTimeout):
+    except (DatabaseError, InterfaceError):
         return unlogged(HttpResponse("The database does not answer.\n", status=503, content_type="text/plain"))
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     response = HttpResponse(encode(Families(facts)), content_type=content_type)

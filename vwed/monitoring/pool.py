@@ -29,7 +29,7 @@ def local_pool() -> PoolFigures | None:
 def local_details() -> dict[str, Any]:
     """What else is told of the pool: empty before its first connection.
 
-    ``max_overflow``, ``timeouts`` (waits in vain), ``waiting`` now, ``longest_ms`` wait, ``ids`` of the connections as
+    ``max_overflow``, ``timeouts`` (waits in vain), ``longest_ms`` wait, ``ids`` of the connections as
     the server lists them.
     """
     pool = _pool()
@@ -39,7 +39,6 @@ def local_details() -> dict[str, Any]:
     return {
         "max_overflow": pool.most_overflow,
         "timeouts": tally.timeouts,
-        "waiting": tally.waiting,
         "longest_ms": round(tally.longest_s * 1000),
         "ids": sorted(tally.ids.copy()),
     }
